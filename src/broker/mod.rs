@@ -1,0 +1,1 @@
+//! The Kafka server: connections, one file per API.

@@ -1,0 +1,1 @@
+//! Speaks the Kafka protocol to any broker.

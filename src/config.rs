@@ -1,0 +1,1 @@
+//! Every setting of the broker: its name, meaning, default and bounds.

@@ -1,0 +1,3 @@
+//! The `klamm` binary: everything it does is in [`klamm::cli`].
+
+fn main() {}

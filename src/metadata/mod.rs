@@ -1,0 +1,1 @@
+//! The cluster's state as records, image and controller. Pure.

@@ -1,0 +1,1 @@
+//! Leadership, high watermark and waiting requests of one partition.

@@ -1,0 +1,1 @@
+//! The cores: executors, rings, files, sockets and mailboxes. glommio is named here only.

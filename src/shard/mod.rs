@@ -1,0 +1,1 @@
+//! The one actor of a core, owner of its partitions.

@@ -1,0 +1,2 @@
+//! The only room with `unsafe`: aligned memory and the system calls that std does not have.
+#![allow(unsafe_code)]
