@@ -9,6 +9,8 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use codec_support::{codecs, default_number};
+use klamm::protocol::api_key::ApiKey;
+use klamm::protocol::api_versions::advertised;
 use klamm::protocol::schema::{Field, Kind, Schema, Type, Versions};
 use serde_json::Value;
 
@@ -117,6 +119,9 @@ impl<'d> Comparison<'d> {
         self.same("", "kind", schema.kind, kind);
         let valid = text_of(definition, "validVersions");
         self.same("", "validVersions", schema.versions, versions(valid));
+        if let Kind::Request(key) = kind {
+            self.advertised(key, definition);
+        }
         // A message without the line is flexible nowhere.
         let flexible = definition["flexibleVersions"].as_str().unwrap_or("none");
         self.same("", "flexibleVersions", schema.flexible, versions(flexible));
@@ -126,6 +131,16 @@ impl<'d> Comparison<'d> {
             list_of(definition, "fields"),
             Versions::since(0),
         );
+    }
+
+    /// What may be advertised ends below a version that Kafka calls unstable.
+    fn advertised(&mut self, key: i16, definition: &Value) {
+        let ours = ApiKey::from_number(key)
+            .and_then(advertised)
+            .map(|versions| versions.last);
+        let last = versions(text_of(definition, "validVersions")).last;
+        let unstable = i16::from(definition["latestVersionUnstable"] == true);
+        self.same("", "last advertised version", ours, Some(last - unstable));
     }
 
     fn all_fields(&mut self, path: &str, ours: &[Field], theirs: &'d [Value], parent: Versions) {
