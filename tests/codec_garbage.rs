@@ -16,6 +16,7 @@ use klamm::model::Uuid;
 use klamm::protocol::frame::{self, FrameError, RequestHead};
 use klamm::protocol::message::Message;
 use klamm::protocol::message::create_topics::CreateTopicsRequest;
+use klamm::protocol::message::offset_fetch::{OffsetFetchRequest, OffsetFetchRequestGroup};
 use klamm::protocol::message::produce::{PartitionProduceData, ProduceRequest, TopicProduceData};
 use klamm::protocol::wire::{Problem, Reader, RecordsField};
 
@@ -91,6 +92,25 @@ fn memory_stays_in_proportion_to_the_bytes() {
             }
         }
     }
+}
+
+#[test]
+fn the_densest_honest_request_stays_within_the_budget() {
+    let group = |_| OffsetFetchRequestGroup {
+        group_id: "g".into(),
+        topics: None,
+        ..Default::default()
+    };
+    let groups = (0..100_000).map(group).collect();
+    let request = OffsetFetchRequest {
+        groups,
+        ..Default::default()
+    };
+    let bytes = codec_support::encode(&request, 8).unwrap();
+    assert_eq!(
+        OffsetFetchRequest::decode(&mut Reader::new(&bytes), 8),
+        Ok(request)
+    );
 }
 
 #[test]

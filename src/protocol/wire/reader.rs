@@ -17,9 +17,9 @@ pub struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// Bytes of decoded memory that one byte on the wire may cost. The densest honest message, a
-    /// list of empty names with null values, costs 16.
-    pub const BUDGET_PER_BYTE: usize = 16;
+    /// Bytes of decoded memory that one byte on the wire may cost. The densest honest message, an
+    /// OffsetFetch of groups with names of one letter, costs 20.
+    pub const BUDGET_PER_BYTE: usize = 24;
     const BUDGET_BASE: usize = 4096;
 
     /// A reader of these bytes, with a budget in proportion to them.
