@@ -164,7 +164,8 @@ mod tests {
     fn refusals_are_kafkas() {
         let one = "Cannot update these configs at default cluster level, \
                    broker id must be specified: [listeners]";
-        let cases: &[(bool, &[(&str, &str)], &str)] = &[
+        type Case<'a> = (bool, &'a [(&'a str, &'a str)], &'a str);
+        let cases: &[Case<'_>] = &[
             (
                 true,
                 &[("num.partitions", "2")],
