@@ -1,1 +1,3 @@
 //! Kafka's bytes: messages, frames, record batches. Pure.
+
+pub mod record;
