@@ -8,8 +8,8 @@ use crate::protocol::message::Message;
 use crate::protocol::message::control_record::{LeaderChangeMessage, Voter};
 use crate::protocol::message::metadata_record::{self, MetadataRecord};
 use crate::protocol::record::{
-    BatchBuilder, BatchError, BatchHeader, BatchSpec, Batches, ControlRecord, RecordParts, Records,
-    control_batch,
+    BatchBuilder, BatchError, BatchHeader, BatchSpec, Batches, ControlRecord, Record, RecordParts,
+    Records, control_batch,
 };
 use crate::protocol::wire::{Unencodable, Writer};
 
@@ -38,9 +38,18 @@ pub struct MetadataBatch {
 pub enum BatchContent {
     /// Records of the cluster's state.
     Records(Vec<MetadataRecord>),
-    /// Markers of the log itself, by their type's number: 2 leader change, 3 and 4 header and
-    /// footer of a snapshot, 5 and 6 version and voters of the quorum.
-    Control(Vec<i16>),
+    /// Markers of the log itself.
+    Control(Vec<Marker>),
+}
+
+/// A control record: something the log says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Marker {
+    /// Its type: 2 leader change, 3 and 4 header and footer of a snapshot, 5 and 6 version and
+    /// voters of the quorum.
+    pub kind: i16,
+    /// The message of that type.
+    pub value: Vec<u8>,
 }
 
 /// Bytes that are no metadata log.
@@ -189,30 +198,14 @@ fn decode_batch(
     if header.attributes.is_compressed() {
         return Err(BatchesError::Compressed(header.base_offset));
     }
-    let records = Records::new(*header, body);
-    let whole =
-        records.map(|record| record.map_err(|error| BatchesError::Batch { position, error }));
+    let records = Records::new(*header, body)
+        .map(|record| record.map_err(|error| BatchesError::Batch { position, error }));
     let content = if header.is_control() {
-        let kinds = whole.map(|record| {
-            let record = record?;
-            let marker = ControlRecord::parse(&record);
-            marker
-                .map(|marker| marker.kind())
-                .ok_or(BatchesError::Empty(record.offset))
-        });
-        BatchContent::Control(kinds.collect::<Result<_, _>>()?)
+        let markers = records.map(|record| marker(&record?));
+        BatchContent::Control(markers.collect::<Result<_, _>>()?)
     } else {
-        let records = whole.map(|record| {
-            let record = record?;
-            let value = record.value.ok_or(BatchesError::Empty(record.offset))?;
-            let decoded = MetadataRecord::decode(value);
-            let decoded = decoded.map_err(|error| BatchesError::Record {
-                offset: record.offset,
-                error,
-            });
-            decoded.map(|(record, _version)| record)
-        });
-        BatchContent::Records(records.collect::<Result<_, _>>()?)
+        let decoded = records.map(|record| decode_record(&record?));
+        BatchContent::Records(decoded.collect::<Result<_, _>>()?)
     };
     Ok(MetadataBatch {
         base_offset: header.base_offset,
@@ -221,4 +214,20 @@ fn decode_batch(
         timestamp_ms: header.max_timestamp,
         content,
     })
+}
+
+fn marker(record: &Record<'_>) -> Result<Marker, BatchesError> {
+    let marker = ControlRecord::parse(record).ok_or(BatchesError::Empty(record.offset))?;
+    Ok(Marker {
+        kind: marker.kind(),
+        value: marker.value().into_owned(),
+    })
+}
+
+fn decode_record(record: &Record<'_>) -> Result<MetadataRecord, BatchesError> {
+    let offset = record.offset;
+    let value = record.value.ok_or(BatchesError::Empty(offset))?;
+    let decoded = MetadataRecord::decode(value);
+    let (record, _version) = decoded.map_err(|error| BatchesError::Record { offset, error })?;
+    Ok(record)
 }

@@ -18,7 +18,7 @@ mod tests;
 mod topic_name;
 
 pub use batches::{
-    BATCH_BYTES_MAX, BatchContent, BatchesError, MetadataBatch, Position,
+    BATCH_BYTES_MAX, BatchContent, BatchesError, Marker, MetadataBatch, Position,
     RECORDS_PER_OPERATION_MAX, decode_batches, encode_batches, encode_record, leader_change_batch,
 };
 pub use delta::{Changes, Deleted, Delta, ReplayError};

@@ -7,6 +7,7 @@ use super::batches::{
 use super::delta::{Delta, ReplayError};
 use super::image::{METADATA_VERSION, MetadataImage, OtherKey, Provenance};
 use crate::model::{LeaderEpoch, Offset, TimestampMs};
+use crate::protocol::message::Message;
 use crate::protocol::message::control_record::{SnapshotFooterRecord, SnapshotHeaderRecord};
 use crate::protocol::message::metadata_record::MetadataRecord;
 use crate::protocol::message::metadata_record::config::{
@@ -14,7 +15,7 @@ use crate::protocol::message::metadata_record::config::{
 };
 use crate::protocol::message::metadata_record::topic::TopicRecord;
 use crate::protocol::record::{ControlRecord, control_batch};
-use crate::protocol::wire::Unencodable;
+use crate::protocol::wire::{Reader, Unencodable};
 
 /// Most records of one batch of a snapshot; Java's own number.
 const RECORDS_PER_BATCH: usize = 1024;
@@ -146,11 +147,9 @@ pub fn encode_snapshot(image: &MetadataImage, now_ms: TimestampMs) -> Result<Vec
 /// The image of a whole snapshot.
 pub fn decode_snapshot(bytes: &[u8], id: SnapshotId) -> Result<MetadataImage, SnapshotError> {
     let batches = decode_batches(bytes)?;
-    check_complete(&batches)?;
+    let last_timestamp_ms = check_complete(&batches)?;
     let mut delta = Delta::new(&MetadataImage::default());
-    let mut last_timestamp_ms = -1;
     for batch in &batches {
-        last_timestamp_ms = batch.timestamp_ms;
         if let BatchContent::Records(records) = &batch.content {
             records.iter().try_for_each(|record| delta.replay(record))?;
         }
@@ -163,18 +162,20 @@ pub fn decode_snapshot(bytes: &[u8], id: SnapshotId) -> Result<MetadataImage, Sn
     Ok(delta.finish(provenance).0)
 }
 
-fn check_complete(batches: &[MetadataBatch]) -> Result<(), SnapshotError> {
-    let holds = |batch: Option<&MetadataBatch>, kind: i16| {
-        let content = batch.map(|batch| &batch.content);
-        matches!(content, Some(BatchContent::Control(kinds)) if kinds.contains(&kind))
+/// The timestamp of the last record the snapshot stands for, if header and footer are there.
+fn check_complete(batches: &[MetadataBatch]) -> Result<TimestampMs, SnapshotError> {
+    let find = |batch: Option<&MetadataBatch>, kind: i16| match &batch?.content {
+        BatchContent::Control(markers) => {
+            let found = markers.iter().find(|marker| marker.kind == kind);
+            found.map(|marker| marker.value.clone())
+        }
+        BatchContent::Records(_) => None,
     };
-    let complete =
-        holds(batches.first(), SNAPSHOT_HEADER) && holds(batches.last(), SNAPSHOT_FOOTER);
-    if complete {
-        Ok(())
-    } else {
-        Err(SnapshotError::Incomplete)
-    }
+    let header = find(batches.first(), SNAPSHOT_HEADER).ok_or(SnapshotError::Incomplete)?;
+    find(batches.last(), SNAPSHOT_FOOTER).ok_or(SnapshotError::Incomplete)?;
+    let header = SnapshotHeaderRecord::decode(&mut Reader::new(&header), 0);
+    let header = header.map_err(|_| SnapshotError::Incomplete)?;
+    Ok(header.last_contained_log_timestamp)
 }
 
 fn marker_batch(position: Position, marker: &ControlRecord<'_>) -> Vec<u8> {

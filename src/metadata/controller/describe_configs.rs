@@ -134,7 +134,10 @@ impl Controller<'_> {
     ) -> DescribeConfigsResourceResult {
         let layers = self.broker_layers();
         let mut synonyms = layers.synonyms(setting);
-        let BrokerEffective { mut value, source: mut config_source } = layers.effective(setting);
+        let BrokerEffective {
+            mut value,
+            source: mut config_source,
+        } = layers.effective(setting);
         if resource_name.is_empty() {
             synonyms.retain(|synonym| synonym.source == Source::DynamicCluster);
             value = self.image.cluster_overrides().get(setting.name).cloned();
