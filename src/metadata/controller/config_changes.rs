@@ -4,8 +4,7 @@
 use super::error::ApiError;
 use super::{Controller, TopicOperation};
 use crate::config::{
-    ConfigMap, Kind, find, find_topic_setting, validate_broker_overrides,
-    validate_topic_overrides,
+    ConfigMap, Kind, find, find_topic_setting, validate_broker_overrides, validate_topic_overrides,
 };
 use crate::metadata::image::{ConfigResource, ResourceType};
 use crate::metadata::topic_name::check_topic_name;

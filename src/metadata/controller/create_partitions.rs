@@ -10,8 +10,8 @@ use crate::metadata::image::{PartitionImage, TopicImage};
 use crate::model::PartitionId;
 use crate::protocol::error_code::ErrorCode;
 use crate::protocol::message::create_partitions::{
-    CreatePartitionsAssignment, CreatePartitionsRequest, CreatePartitionsResponse, CreatePartitionsTopic,
-    CreatePartitionsTopicResult,
+    CreatePartitionsAssignment, CreatePartitionsRequest, CreatePartitionsResponse,
+    CreatePartitionsTopic, CreatePartitionsTopicResult,
 };
 use crate::protocol::message::metadata_record::MetadataRecord;
 

@@ -32,7 +32,11 @@ impl Controller<'_> {
             responses: Vec::new(),
             ids: Vec::new(),
         };
-        let mut named: Vec<_> = request.topic_names.iter().map(|name| Named::Name(name)).collect();
+        let mut named: Vec<_> = request
+            .topic_names
+            .iter()
+            .map(|name| Named::Name(name))
+            .collect();
         for topic in &request.topics {
             match how_named(topic) {
                 Ok(topic) => named.push(topic),
