@@ -1,0 +1,107 @@
+//! What every handler has at hand: its core's view of the cluster, and the request it answers.
+
+use std::cell::{Cell, RefCell};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::authorization::{Authorizer, Operation, Principal, Resource};
+use super::fetch_session::FetchSessions;
+use crate::config::BrokerConfig;
+use crate::metadata::MetadataImage;
+use crate::model::{NodeId, TimestampMs, Uuid};
+use crate::protocol::api_key::ApiKey;
+use crate::protocol::frame::RequestHead;
+use crate::runtime::Core;
+use crate::shard::Shards;
+use crate::sys::arena::Chunk;
+
+/// One core's view of the broker. Shared by the core's connections; never leaves the core.
+pub struct Context {
+    /// The core.
+    pub core: Core,
+    /// The way to every core's partitions.
+    pub shards: Shards,
+    /// The settings the process was started with.
+    pub config: Arc<BrokerConfig>,
+    /// Who this broker is.
+    pub identity: Arc<Identity>,
+    /// Where authorisation is asked.
+    pub authorizer: Authorizer,
+    /// Incremental fetch sessions of this core's connections.
+    pub sessions: RefCell<FetchSessions>,
+    /// Producer ids that this core may still give out.
+    pub producer_ids: ProducerIds,
+}
+
+/// What does not change while the process runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// From `meta.properties`.
+    pub cluster_id: String,
+    /// This broker's number.
+    pub node_id: NodeId,
+    /// The data directory.
+    pub data_dir: PathBuf,
+    /// Its id (KIP-858).
+    pub directory_id: Uuid,
+}
+
+/// The unused rest of a block of producer ids.
+#[derive(Debug, Default)]
+pub struct ProducerIds {
+    /// The next to give out.
+    pub next: Cell<i64>,
+    /// How many are left.
+    pub left: Cell<i64>,
+}
+
+/// A request's frame and what is known of its sender.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// What is asked.
+    pub api: ApiKey,
+    /// In which version.
+    pub version: i16,
+    /// Comes back in the response.
+    pub correlation_id: i32,
+    /// How the client calls itself.
+    pub client_id: Option<String>,
+    /// The whole frame without its length.
+    pub frame: Chunk,
+    /// On whose behalf.
+    pub principal: Principal,
+    /// From where.
+    pub peer: SocketAddr,
+    /// Index of the listener in the settings.
+    pub listener: usize,
+}
+
+impl Request {
+    /// The head again, to encode a response with.
+    pub fn head(&self) -> RequestHead<'_> {
+        RequestHead {
+            api: self.api,
+            version: self.version,
+            correlation_id: self.correlation_id,
+            client_id: self.client_id.as_deref(),
+        }
+    }
+}
+
+impl Context {
+    /// The metadata as this core sees it now.
+    pub fn image(&self) -> Arc<MetadataImage> {
+        self.shards.image()
+    }
+
+    /// The wall clock.
+    pub fn now_ms(&self) -> TimestampMs {
+        self.core.now_ms()
+    }
+
+    /// Whether the sender may do this.
+    pub fn may(&self, request: &Request, operation: Operation, resource: Resource<'_>) -> bool {
+        self.authorizer.allows(&request.principal, operation, resource)
+    }
+}
