@@ -91,7 +91,8 @@ impl Tail {
         let head = (next.position % BLOCK_BYTES as u64) as usize;
         let wanted = self.next_extent_bytes(next.now_ms);
         let bytes = wanted.max(head + next.size);
-        let chunk = arena.allocate(bytes).ok_or(NoMemory)?;
+        let chunk = arena.allocate(bytes);
+        let chunk = chunk.or_else(|| arena.allocate(head + next.size)).ok_or(NoMemory)?;
         let capacity = chunk.capacity();
         self.extent_bytes = wanted;
         self.begin(chunk, 0, next);
@@ -197,12 +198,12 @@ impl Tail {
         let place = (next.segment_base, next.position - head_bytes as u64);
         let mut extent = Extent::new(chunk, origin, place, head_bytes, next.base_offset, next.now_ms);
         match self.extents.back() {
-            Some(last) if head_bytes > 0 => {
+            None => self.head = unread_head(place, head_bytes),
+            Some(_) if head_bytes == 0 => {}
+            Some(last) => {
                 assert_eq!(last.last_block_position(), place.1, "the tail has no gap");
-                let end = last.last_block();
-                extent.head_mut().copy_from_slice(end);
+                extent.head_mut().copy_from_slice(last.last_block());
             }
-            _ => self.head = unread_head(place, head_bytes),
         }
         self.extents.push_back(extent);
     }

@@ -27,19 +27,19 @@ pub(super) enum TimeSpot {
 pub(super) struct TimeIndex {
     base: Offset,
     stored: u32,
-    /// Timestamp of the newest entry, wherever it is kept; −1 while there is none.
-    last_timestamp: TimestampMs,
+    /// Timestamp of the file's newest entry; −1 while there is none.
+    stored_timestamp: TimestampMs,
     recent: Vec<(TimestampMs, u32)>,
 }
 
 impl TimeIndex {
     /// The index of the segment at `base`, whose file holds `stored` entries up to
-    /// `last_timestamp`.
-    pub(super) fn new(base: Offset, stored: u32, last_timestamp: TimestampMs) -> Self {
+    /// `stored_timestamp`.
+    pub(super) fn new(base: Offset, stored: u32, stored_timestamp: TimestampMs) -> Self {
         Self {
             base,
             stored,
-            last_timestamp,
+            stored_timestamp,
             recent: Vec::new(),
         }
     }
@@ -59,12 +59,11 @@ impl TimeIndex {
 
     /// Adds an entry if its timestamp is larger than all before.
     pub(super) fn maybe_push(&mut self, entry: TimeEntry) {
-        if entry.timestamp <= self.last_timestamp {
-            return;
+        let last = self.recent.last().map_or(self.stored_timestamp, |last| last.0);
+        if entry.timestamp > last {
+            let relative = relative(self.base, entry.offset);
+            self.recent.push((entry.timestamp, relative));
         }
-        let relative = relative(self.base, entry.offset);
-        self.recent.push((entry.timestamp, relative));
-        self.last_timestamp = entry.timestamp;
     }
 
     /// Where a search for the first record at or after `target` begins.
@@ -93,19 +92,18 @@ impl TimeIndex {
             (self.stored..=self.entries()).contains(&entries),
             "a known prefix"
         );
-        self.recent.drain(..(entries - self.stored) as usize);
+        let moved = self.recent.drain(..(entries - self.stored) as usize);
+        let newest = moved.last();
+        self.stored_timestamp = newest.map_or(self.stored_timestamp, |entry| entry.0);
         self.recent.shrink_to_fit();
         self.stored = entries;
     }
 
-    /// Forgets entries at or beyond `offset` that are not in the file; `stored_timestamp` is that
-    /// of the file's last entry, −1 if it has none.
-    pub(super) fn truncate_recent(&mut self, offset: Offset, stored_timestamp: TimestampMs) {
+    /// Forgets entries at or beyond `offset` that are not in the file.
+    pub(super) fn truncate_recent(&mut self, offset: Offset) {
         let limit = relative(self.base, offset);
         let keep = self.recent.partition_point(|entry| entry.1 < limit);
         self.recent.truncate(keep);
-        let last = self.recent.last();
-        self.last_timestamp = last.map_or(stored_timestamp, |entry| entry.0);
     }
 }
 
@@ -171,7 +169,7 @@ mod tests {
     #[test]
     fn after_truncating_an_equal_timestamp_may_come_again() {
         let mut index = index();
-        index.truncate_recent(139, -1);
+        index.truncate_recent(139);
         index.maybe_push(TimeEntry {
             timestamp: 2_000,
             offset: 140,
