@@ -66,7 +66,10 @@ impl<T> Future for Receiver<T> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut slot = self.slot.borrow_mut();
         if let Slot::Waiting(waker) = &mut *slot {
-            *waker = Some(cx.waker().clone());
+            match waker {
+                Some(known) => known.clone_from(cx.waker()),
+                None => *waker = Some(cx.waker().clone()),
+            }
             return Poll::Pending;
         }
         match std::mem::replace(&mut *slot, Slot::Closed) {
