@@ -1,7 +1,7 @@
 //! Batches that somebody damaged on purpose: refused or read, never a panic, never without bound.
 //!
 //! Every case has a sound checksum, so that what is behind it is reached. A failure prints the
-//! seed that repeats it (`KLAMM_SEED=…`).
+//! seed that repeats it (`KLAMM_SEED=…`); `KLAMM_ROUNDS=…` makes it a longer search.
 
 use klamm::protocol::record::{
     BATCH_HEADER_BYTES, BatchBuilder, BatchHeader, BatchSpec, Batches, Codec, ControlRecord,
@@ -111,12 +111,10 @@ fn a_bomb_is_refused_at_the_bound_and_in_steps() {
 }
 
 fn each_seed(check: impl Fn(&mut fastrand::Rng)) {
-    let first = std::env::var("KLAMM_SEED")
-        .ok()
-        .and_then(|seed| seed.parse().ok());
-    let seeds = match first {
+    let number = |name| std::env::var(name).ok()?.parse::<u64>().ok();
+    let seeds = match number("KLAMM_SEED") {
         Some(seed) => seed..seed + 1,
-        None => 0..ROUNDS,
+        None => 0..number("KLAMM_ROUNDS").unwrap_or(ROUNDS),
     };
     for seed in seeds {
         println!("KLAMM_SEED={seed}");
