@@ -70,6 +70,16 @@ pub struct Validated {
 }
 
 impl Validated {
+    /// A batch that this process built itself: there is nothing to find out.
+    pub fn own(header: BatchHeader) -> Self {
+        Self {
+            header,
+            rebuilt: None,
+            log_append_time: None,
+            patched: false,
+        }
+    }
+
     /// Whether timestamp type or maximum timestamp of the received bytes are not the final ones.
     pub fn needs_patch(&self) -> bool {
         self.patched
