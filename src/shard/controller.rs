@@ -58,7 +58,7 @@ impl Shards {
         self.begin_epoch(registration).await?;
         let controlling = self.expect_controlling();
         if controlling.loader.borrow().in_transaction() {
-            self.write(&[abort_transaction()]).await?;
+            self.write(&abort_transaction()).await?;
         }
         if self.controlled_image().metadata_version() == 0 {
             self.write(&bootstrap_records()).await?;

@@ -45,7 +45,7 @@ impl Owned {
         let (to_sync, woken) = self.state.borrow_mut().on_writes(written);
         shards.wake(woken);
         self.sync(shards, &to_sync).await;
-        self.after_round(shards)
+        self.after_round()
     }
 
     async fn write(
@@ -56,7 +56,7 @@ impl Owned {
         (id, plan.write(&self.dir).await)
     }
 
-    async fn sync(&self, shards: &super::Shards, ids: &[PartitionId]) {
+    pub(super) async fn sync(&self, shards: &super::Shards, ids: &[PartitionId]) {
         let (ids, plans) = self.state.borrow_mut().plan_syncs(ids);
         if plans.is_empty() {
             return;
@@ -67,18 +67,12 @@ impl Owned {
         shards.wake(woken);
     }
 
-    /// Evicts, retries what waited for memory, finishes deletions; whether more is dirty.
-    fn after_round(&self, _shards: &super::Shards) -> bool {
+    /// Evicts, retries what waited for memory; whether more is dirty.
+    fn after_round(&self) -> bool {
         let mut state = self.state.borrow_mut();
         state.relieve_memory();
         state.retry_stalled();
-        let doomed = state.take_doomed();
-        let more = !state.dirty.is_empty();
-        drop(state);
-        for partition in doomed {
-            self.delete(partition);
-        }
-        more
+        !state.dirty.is_empty()
     }
 }
 
@@ -156,7 +150,7 @@ impl Shard {
     }
 
     /// A partition that lives, or one that only waits for its last flush to be deleted.
-    fn any_partition(
+    pub(super) fn any_partition(
         &mut self,
         id: PartitionId,
     ) -> Option<&mut crate::partition::Partition<AppendTicket>> {

@@ -46,7 +46,7 @@ impl Owned {
             OffsetFound {
                 offset: found.offset,
                 timestamp: found.timestamp,
-                leader_epoch: found.leader_epoch.unwrap_or(-1),
+                leader_epoch: found.leader_epoch,
             }
         }))
     }
@@ -67,7 +67,7 @@ impl Shard {
             OffsetTarget::Latest => Lookup::Known(Ok(at(partition, below))),
             OffsetTarget::Tiered => Lookup::Known(Ok(OffsetFound::NOTHING)),
             OffsetTarget::MaxTimestamp => {
-                Lookup::Search { lookup: log.plan_max_timestamp(), below }
+                Lookup::Search { lookup: log.plan_largest_timestamp_lookup(), below }
             }
             OffsetTarget::Timestamp(target) => {
                 Lookup::Search { lookup: log.plan_timestamp_lookup(target), below }

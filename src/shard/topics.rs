@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::appends::AppendTicket;
-use super::flush::answer;
 use super::log_config::{log_config, topic_config};
-use super::message::Publication;
+use super::message::{Publication, ShardReply};
+use super::shards::ReplyTo;
 use super::{Owned, Shard};
 use crate::config::BrokerConfig;
 use crate::log::{LoadedDir, Log, LogConfig, OpenError, OpenLog, Opened};
@@ -18,6 +18,9 @@ use crate::runtime::sync::join_all;
 
 /// Logs opened by one call: opening goes on in so many pieces side by side.
 const OPEN_TOGETHER: usize = 256;
+
+/// How often a deletion looks whether the partition's last flush is through.
+const DOOMED_POLL: Duration = Duration::from_millis(2);
 
 /// Logs found on disk, opened, and waiting for their partitions.
 #[derive(Debug, Default)]
@@ -80,36 +83,52 @@ impl Owned {
         names.into_iter().zip(opened).collect()
     }
 
-    /// Puts an image in force; hands back the fetches to wake.
-    pub(super) fn publish(&self, publication: Publication) -> Vec<Watcher> {
-        let mut state = self.state.borrow_mut();
-        let (deleted, woken) = state.apply(&publication);
-        drop(state);
-        for partition in deleted {
-            self.delete(partition);
+    /// Puts an image in force; replies once the directories of deleted partitions have their new
+    /// names, so that a topic of the same name can be created at once.
+    pub(super) fn publish(&self, publication: Publication, reply: ReplyTo) -> Vec<Watcher> {
+        let (deleted, woken) = self.state.borrow_mut().apply(&publication);
+        if deleted.is_empty() && self.state.borrow().doomed.is_empty() {
+            reply.send(ShardReply::Published);
+            return woken;
         }
+        let owned = self.clone();
+        self.core.spawn(async move {
+            owned.delete_all(deleted).await;
+            reply.send(ShardReply::Published);
+        });
         woken
     }
 
+    async fn delete_all(&self, deleted: Vec<Partition<AppendTicket>>) {
+        join_all(deleted.into_iter().map(|partition| self.delete(partition)).collect()).await;
+        loop {
+            let idle = self.state.borrow_mut().take_doomed();
+            let none_left = idle.is_empty() && self.state.borrow().doomed.is_empty();
+            join_all(idle.into_iter().map(|partition| self.delete(partition)).collect()).await;
+            if none_left {
+                return;
+            }
+            self.core.sleep(DOOMED_POLL).await;
+        }
+    }
+
     /// Renames a deleted partition's directory now and removes it after the delay.
-    pub(super) fn delete(&self, partition: Partition<AppendTicket>) {
+    async fn delete(&self, partition: Partition<AppendTicket>) {
         let (log, _, _) = partition.into_log();
         let delay = Duration::from_millis(log.config().file_delete_delay_ms);
         let name = log.name().clone();
-        let deleting = log.delete().run_owned(&self.dir, random_bits());
-        let (dir, core) = (self.dir.clone(), self.core.clone());
-        self.core.spawn(async move {
-            let removed = match deleting.await {
-                Ok(deleted) => {
+        match log.delete().run(&self.dir, fastrand::u128(..)).await {
+            Ok(deleted) => {
+                let (dir, core) = (self.dir.clone(), self.core.clone());
+                self.core.spawn(async move {
                     core.sleep(delay).await;
-                    deleted.remove(&dir).await
-                }
-                Err(error) => Err(error),
-            };
-            if let Err(error) = removed {
-                log::error!("{name}: removing the deleted log's files failed: {error}");
+                    if let Err(error) = deleted.remove(&dir).await {
+                        log::error!("{name}: removing the deleted log failed: {error}");
+                    }
+                });
             }
-        });
+            Err(error) => log::error!("{name}: renaming the deleted log failed: {error}"),
+        }
     }
 }
 
@@ -227,6 +246,15 @@ impl Shard {
         }
     }
 
+    /// Where every log of this core stands, once they are closed.
+    pub(super) fn closed_positions(&self) -> Vec<LogPositions> {
+        let mut positions = self.positions();
+        for position in &mut positions {
+            position.recovery_point = position.recovery_point.max(position.high_watermark);
+        }
+        positions
+    }
+
     /// Where every log of this core stands.
     pub(super) fn positions(&self) -> Vec<LogPositions> {
         let position = |partition: &Partition<AppendTicket>| LogPositions {
@@ -237,12 +265,6 @@ impl Shard {
         };
         let on_disk = self.partitions.values().filter(|partition| partition.log().is_on_disk());
         on_disk.map(position).collect()
-    }
-
-    /// Answers whoever waits on a partition that moved outside of a flush.
-    pub(super) fn settle(&mut self, id: PartitionId) -> Vec<Watcher> {
-        let partition = self.partitions.get_mut(&id);
-        partition.map_or_else(Vec::new, |partition| answer(partition.on_progress()))
     }
 }
 
@@ -294,7 +316,3 @@ fn open_log(
     }
 }
 
-/// Names of deleted directories must differ.
-pub(super) fn random_bits() -> u128 {
-    fastrand::u128(..)
-}
