@@ -21,13 +21,7 @@ pub enum Codec {
 
 impl Codec {
     /// Every codec, in the order of their ids.
-    pub const ALL: [Self; 5] = [
-        Self::None,
-        Self::Gzip,
-        Self::Snappy,
-        Self::Lz4,
-        Self::Zstd,
-    ];
+    pub const ALL: [Self; 5] = [Self::None, Self::Gzip, Self::Snappy, Self::Lz4, Self::Zstd];
 
     /// The codec of an attribute id (0 to 7); `None` for the three ids that mean nothing yet.
     pub fn from_id(id: u8) -> Option<Self> {

@@ -7,9 +7,22 @@ pub fn crc32c(bytes: &[u8]) -> u32 {
     crc_fast::crc32_iscsi(bytes)
 }
 
-/// The checksum of A followed by B, from the checksums of A and of B and B's length.
-pub fn crc32c_combine(a: u32, b: u32, b_bytes: usize) -> u32 {
-    crc_fast::checksum_combine(Crc32Iscsi, a.into(), b.into(), b_bytes as u64) as u32
+/// The checksum of bytes that are passed over in pieces.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Crc32c(crc_fast::Digest);
+
+impl Crc32c {
+    pub(super) fn new() -> Self {
+        Self(crc_fast::Digest::new(Crc32Iscsi))
+    }
+
+    pub(super) fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    pub(super) fn value(&self) -> u32 {
+        self.0.finalize() as u32
+    }
 }
 
 #[cfg(test)]
@@ -29,17 +42,23 @@ mod tests {
     fn every_length_agrees_with_the_bitwise_definition() {
         let bytes: Vec<u8> = (0..700u32).map(|i| (i * 31 % 251) as u8).collect();
         for len in 0..bytes.len() {
-            assert_eq!(crc32c(&bytes[..len]), bitwise(&bytes[..len]), "length {len}");
+            assert_eq!(
+                crc32c(&bytes[..len]),
+                bitwise(&bytes[..len]),
+                "length {len}"
+            );
         }
     }
 
     #[test]
-    fn two_halves_combine() {
-        let bytes: Vec<u8> = (0..999u32).map(|i| (i * 7 % 253) as u8).collect();
-        for cut in [0, 1, 40, 500, 999] {
-            let (a, b) = bytes.split_at(cut);
-            let combined = crc32c_combine(crc32c(a), crc32c(b), b.len());
-            assert_eq!(combined, crc32c(&bytes), "cut at {cut}");
+    fn pieces_add_up() {
+        let bytes: Vec<u8> = (0..9999u32).map(|i| (i * 7 % 253) as u8).collect();
+        for piece_bytes in [1, 3, 64, 1000, 9998, 9999] {
+            let mut crc = Crc32c::new();
+            bytes
+                .chunks(piece_bytes)
+                .for_each(|piece| crc.update(piece));
+            assert_eq!(crc.value(), crc32c(&bytes), "pieces of {piece_bytes}");
         }
     }
 

@@ -134,12 +134,12 @@ fn zigzag64(value: i64) -> u64 {
 }
 
 #[inline]
-fn unzigzag32(value: u32) -> i32 {
+pub(super) fn unzigzag32(value: u32) -> i32 {
     (value >> 1) as i32 ^ -((value & 1) as i32)
 }
 
 #[inline]
-fn unzigzag64(value: u64) -> i64 {
+pub(super) fn unzigzag64(value: u64) -> i64 {
     (value >> 1) as i64 ^ -((value & 1) as i64)
 }
 
@@ -172,7 +172,11 @@ mod tests {
     #[test]
     fn every_width_of_a_varlong_round_trips() {
         for shift in 0..64 {
-            for value in [1i64 << shift, (1i64 << shift).wrapping_neg(), (1i64 << shift) ^ -1] {
+            for value in [
+                1i64 << shift,
+                (1i64 << shift).wrapping_neg(),
+                (1i64 << shift) ^ -1,
+            ] {
                 let mut out = Vec::new();
                 put_varlong(&mut out, value);
                 assert_eq!(varlong_bytes(value), out.len());
@@ -194,6 +198,9 @@ mod tests {
         assert_eq!(Cursor::new(&[0x06, 1, 2]).nullable_bytes(), None);
         assert_eq!(Cursor::new(&[0x01]).nullable_bytes(), Some(None));
         assert_eq!(Cursor::new(&[0x03]).nullable_bytes(), Some(None));
-        assert_eq!(Cursor::new(&[0x04, 1, 2]).nullable_bytes(), Some(Some(&[1, 2][..])));
+        assert_eq!(
+            Cursor::new(&[0x04, 1, 2]).nullable_bytes(),
+            Some(Some(&[1, 2][..]))
+        );
     }
 }
