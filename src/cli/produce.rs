@@ -14,7 +14,7 @@ use super::error::CliError;
 use super::output::{Progress, plural};
 use super::target::ClusterArgs;
 use super::units;
-use crate::client::{Acks, Delivery, Producer, ProducerRecord, ProducerSettings};
+use crate::client::{Acks, ClientError, Delivery, Producer, ProducerRecord, ProducerSettings};
 use crate::protocol::record::{Codec, Header};
 
 /// Write records to a topic, one for each line of stdin
@@ -129,8 +129,9 @@ pub(super) fn run(args: ProduceArgs) -> Result<(), CliError> {
         headers: args.input.headers.clone(),
         partition: args.input.partition,
     };
-    sending.run(LineReader::new(io::stdin().lock(), args.input.reading()))?;
-    sending.finish(args.quiet)
+    let read = sending.run(LineReader::new(io::stdin().lock(), args.input.reading()));
+    let delivered = sending.finish(args.quiet);
+    read.and(delivered)
 }
 
 /// Lines on their way to the broker.
@@ -166,7 +167,7 @@ impl Sending {
             value: Some(value.as_bytes()),
         });
         let headers: Vec<Header<'_>> = fixed.chain(line.headers()).collect();
-        self.producer.send(&ProducerRecord {
+        let sent = self.producer.send(&ProducerRecord {
             topic: &self.topic,
             partition: self.partition.or(line.partition),
             timestamp: line.timestamp,
@@ -174,8 +175,14 @@ impl Sending {
             value: line.value.as_deref(),
             headers: &headers,
             tag: line.number,
-        })?;
-        Ok(())
+        });
+        match sent {
+            Err(error @ ClientError::RecordTooLarge { .. }) => {
+                self.tally.on_failure(&[line.number], &error);
+                Ok(())
+            }
+            sent => Ok(sent?),
+        }
     }
 
     fn finish(mut self, quiet: bool) -> Result<(), CliError> {
@@ -215,17 +222,15 @@ impl Tally {
                 self.bytes
                     .fetch_add(delivery.bytes as u64, Ordering::Relaxed);
             }
-            Err(error) => {
-                let before = self.failed.fetch_add(records, Ordering::Relaxed);
-                if before < Self::TOLD_MAX {
-                    let first = delivery.tags.first().copied().unwrap_or_default();
-                    let last = delivery.tags.last().copied().unwrap_or_default();
-                    eprintln!(
-                        "klamm: {} (lines {first} to {last}): {error}",
-                        plural(records, "record")
-                    );
-                }
-            }
+            Err(error) => self.on_failure(&delivery.tags, error),
+        }
+    }
+
+    fn on_failure(&self, lines: &[u64], error: &ClientError) {
+        let records = lines.len() as u64;
+        let before = self.failed.fetch_add(records, Ordering::Relaxed);
+        if before < Self::TOLD_MAX {
+            eprintln!("klamm: {}: {error}", which_lines(lines));
         }
     }
 
@@ -234,6 +239,15 @@ impl Tally {
             self.records.load(Ordering::Relaxed),
             self.bytes.load(Ordering::Relaxed),
         )
+    }
+}
+
+/// `line 7`, or `lines 7 to 12 (3 records)`: other lines may have gone to other partitions.
+fn which_lines(lines: &[u64]) -> String {
+    match lines {
+        [] => String::new(),
+        [line] => format!("line {line}"),
+        [first, .., last] => format!("lines {first} to {last} ({} records)", lines.len()),
     }
 }
 
@@ -251,11 +265,14 @@ impl Pace {
         }
     }
 
-    /// Sleeps until the next record is due; lost time is made up for.
+    /// Sleeps until the next record is due; up to a second of lost time is made up for.
     fn wait(&mut self) {
-        let early = self.next.saturating_duration_since(Instant::now());
+        let now = Instant::now();
+        let early = self.next.saturating_duration_since(now);
         if !early.is_zero() {
             std::thread::sleep(early);
+        } else if now.duration_since(self.next) > Duration::from_secs(1) {
+            self.next = now;
         }
         self.next += self.interval;
     }
@@ -361,6 +378,12 @@ mod tests {
         assert!(parse("produce t --rate 0").is_err());
         assert!(parse("produce t --json -k :").is_err());
         assert!(parse("produce t -H novalue").is_err());
+    }
+
+    #[test]
+    fn failures_are_told_by_line() {
+        assert_eq!(which_lines(&[7]), "line 7");
+        assert_eq!(which_lines(&[7, 9, 12]), "lines 7 to 12 (3 records)");
     }
 
     #[test]

@@ -54,10 +54,8 @@ impl SettingArgs {
             environment: &environment,
             file: file.map(|(text, name)| ConfigFile { name, text }),
         };
-        config::load(&sources, &host::describe()).map_err(|errors| {
-            CliError::usage(errors.to_string())
-                .with_cure("all settings and what they mean: klamm config --help")
-        })
+        let loaded = config::load(&sources, &host::describe());
+        loaded.map_err(|errors| CliError::usage(errors.to_string()))
     }
 
     fn flags(&self) -> Vec<(String, String)> {

@@ -7,6 +7,7 @@ use super::error::CliError;
 use super::settings::BOOTSTRAP_VARIABLE;
 use super::units;
 use crate::client::{ClientError, Cluster, ClusterSettings};
+use crate::protocol::error_code::ErrorCode;
 
 /// Which cluster a tool talks to.
 #[derive(Args, Clone, Debug)]
@@ -58,6 +59,9 @@ impl From<ClientError> for CliError {
             ClientError::Address { .. } => Self::usage(message),
             ClientError::NoTopic { topic } => Self::refused(message)
                 .with_cure(format!("see `klamm topic list`, or: klamm topic create {topic}")),
+            error if error.code() == Some(ErrorCode::UnknownTopicOrPartition) => {
+                Self::refused(message).with_cure("make it first: klamm topic create TOPIC")
+            }
             error if error.is_unreachable() => Self::unreachable(message),
             _ => Self::refused(message),
         }

@@ -101,7 +101,7 @@ pub enum ClientError {
         refusal: Refusal,
     },
     /// Tries failed for so long that it is time to give up.
-    #[error("cannot {what}: still failing after {} s; the last error was: {last}", .after.as_secs())]
+    #[error("cannot {what}: still failing after {:.1} s; the last error was: {last}", .after.as_secs_f64())]
     Deadline {
         /// What was asked.
         what: String,
@@ -127,12 +127,12 @@ pub enum ClientError {
         /// What went wrong last.
         last: Option<String>,
     },
-    /// A record that no batch can hold.
-    #[error("a record of {bytes} bytes is larger than the {bytes_max} a request may have")]
+    /// A record that the producer cannot hold.
+    #[error("a record of {bytes} bytes is larger than the producer's memory, {bytes_max} bytes")]
     RecordTooLarge {
         /// Key, value and headers.
         bytes: usize,
-        /// The bound, [`ProducerSettings::request_bytes_max`](super::ProducerSettings).
+        /// The bound, [`ProducerSettings::memory_bytes`](super::ProducerSettings).
         bytes_max: usize,
     },
     /// A topic that does not exist and that nobody may create.

@@ -54,7 +54,7 @@ pub(super) fn run(args: CreateArgs) -> Result<(), CliError> {
         .collect();
     let created = admin.create_topics(&wanted, args.validate_only)?;
     let mut output = Output::stdout();
-    let mut failed = 0;
+    let mut failures = Vec::new();
     for topic in created {
         match topic.outcome {
             Ok(made) => {
@@ -71,14 +71,11 @@ pub(super) fn run(args: CreateArgs) -> Result<(), CliError> {
             {
                 output.line(format_args!("exists {}", topic.name))?;
             }
-            Err(error) => {
-                failed += 1;
-                eprintln!("klamm: {error}");
-            }
+            Err(error) => failures.push(error),
         }
     }
     output.flush()?;
-    super::summary("created", failed, args.topics.len())
+    super::report("created", failures, args.topics.len())
 }
 
 impl CreateArgs {

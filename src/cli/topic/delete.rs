@@ -33,21 +33,18 @@ pub(super) fn run(args: DeleteArgs) -> Result<(), CliError> {
     let admin = Admin::new(args.cluster.connect()?);
     let names: Vec<&str> = args.topics.iter().map(String::as_str).collect();
     let mut output = Output::stdout();
-    let mut failed = 0;
+    let mut failures = Vec::new();
     for topic in admin.delete_topics(&names)? {
         match topic.outcome {
             Ok(()) => output.line(format_args!("deleted {}", topic.name))?,
             Err(error) if args.if_exists && is_missing(error.code()) => {
                 output.line(format_args!("missing {}", topic.name))?;
             }
-            Err(error) => {
-                failed += 1;
-                eprintln!("klamm: {error}");
-            }
+            Err(error) => failures.push(error),
         }
     }
     output.flush()?;
-    super::summary("deleted", failed, args.topics.len())
+    super::report("deleted", failures, args.topics.len())
 }
 
 fn is_missing(code: Option<ErrorCode>) -> bool {

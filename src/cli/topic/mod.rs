@@ -10,6 +10,7 @@ use clap::Subcommand;
 
 use super::error::CliError;
 use super::settings::parse_assignment;
+use crate::client::ClientError;
 
 /// Create, list, describe, delete and alter topics
 ///
@@ -44,12 +45,18 @@ pub(super) fn run(command: TopicCommand) -> Result<(), CliError> {
     }
 }
 
-/// What is left to report after each topic was tried: the failures are on stderr already.
-fn summary(verb: &str, failed: usize, all: usize) -> Result<(), CliError> {
-    match failed {
+/// Tells why topics failed; a single one's error is the command's own.
+fn report(verb: &str, mut failures: Vec<ClientError>, asked: usize) -> Result<(), CliError> {
+    if asked == 1 {
+        return failures.pop().map_or(Ok(()), |error| Err(error.into()));
+    }
+    for failure in &failures {
+        eprintln!("klamm: {failure}");
+    }
+    match failures.len() {
         0 => Ok(()),
-        _ => Err(CliError::refused(format!(
-            "{failed} of {all} topics could not be {verb}"
+        failed => Err(CliError::refused(format!(
+            "{failed} of {asked} topics could not be {verb}"
         ))),
     }
 }

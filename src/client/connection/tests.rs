@@ -173,7 +173,7 @@ fn a_closed_connection_and_silence_are_told_apart() {
 /// An answer that claims 100 MiB and ends after a few bytes costs no more than those and a step.
 #[test]
 fn a_dribbled_answer_ends_at_its_deadline() {
-    let claim = [&(100 << 20_u32).to_be_bytes()[..], &[0; 8]].concat();
+    let claim = [&(100_u32 << 20).to_be_bytes()[..], &[0; 8]].concat();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = Address {
         host: "127.0.0.1".to_owned(),

@@ -201,8 +201,9 @@ mod tests {
     #[test]
     fn an_empty_answer_is_nothing() {
         let mut assignment = assignment();
+        let empty = data(&[], 0);
         assert!(matches!(
-            assignment.on_part(&by_id(), &data(&[], 0)),
+            assignment.on_part(&by_id(), &empty),
             Part::Nothing
         ));
     }
@@ -210,7 +211,8 @@ mod tests {
     #[test]
     fn refused_and_damaged_partitions_are_given_back() {
         let mut assignment = assignment();
-        let part = assignment.on_part(&by_id(), &data(&[], 6));
+        let refused = data(&[], 6);
+        let part = assignment.on_part(&by_id(), &refused);
         assert!(matches!(part, Part::Refused(_, refusal) if refusal.is_stale_metadata()));
         let zeros = [0; 100];
         let damaged = PartitionData {

@@ -29,9 +29,9 @@ pub struct ProducerSettings {
     pub batch_bytes_max: usize,
     /// How long a batch waits for more records.
     pub linger: Duration,
-    /// Largest request, before compression; also the largest record.
+    /// Largest request of several batches, before compression.
     pub request_bytes_max: usize,
-    /// Memory of all records not yet acknowledged; who sends more waits.
+    /// Memory of all records not yet acknowledged; who sends more waits. No record may be larger.
     pub memory_bytes: usize,
     /// Requests on their way to one broker at once. More than 1 without idempotence may change
     /// the order of records when a request fails and is sent again.
@@ -202,7 +202,7 @@ impl Producer {
                 Err(Rejection::TooLarge(bytes)) => {
                     return Err(ClientError::RecordTooLarge {
                         bytes,
-                        bytes_max: self.shared.settings.request_bytes_max,
+                        bytes_max: self.shared.settings.memory_bytes,
                     });
                 }
             }

@@ -78,7 +78,7 @@ pub(super) enum Rejection {
     NoPartition(usize),
     /// The producer's memory is used up for now.
     Full,
-    /// It alone is larger than a batch may be.
+    /// It alone is larger than the producer's memory.
     TooLarge(usize),
 }
 
@@ -113,7 +113,7 @@ impl State {
             headers: record.headers,
         };
         let bytes = payload_bytes(&parts);
-        if bytes > self.settings.request_bytes_max {
+        if held_bytes(bytes) > self.settings.memory_bytes {
             return Err(Rejection::TooLarge(bytes));
         }
         let topic = self
@@ -444,3 +444,6 @@ fn earlier(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
         (a, b) => a.or(b),
     }
 }
+
+#[cfg(test)]
+mod tests;
