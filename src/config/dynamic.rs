@@ -43,13 +43,14 @@ impl BrokerLayers<'_> {
         }
     }
 
-    /// Every place the setting, or one that stands in for it, has a value in: the one that
-    /// counts first.
+    /// Every place the setting has a value in, the one that counts first, and those of settings
+    /// that it stands in for.
     pub fn synonyms(&self, setting: &'static Setting) -> Vec<EffectiveSynonym> {
         let names = stand_ins(setting.name);
         let mut all: Vec<_> = names.iter().flat_map(|name| self.of_name(name)).collect();
         all.sort_by_key(|synonym| synonym.source);
-        all
+        let own = all.iter().position(|synonym| synonym.name == setting.name);
+        all.split_off(own.unwrap_or(all.len()))
     }
 
     fn of_name(&self, name: &'static str) -> impl Iterator<Item = EffectiveSynonym> {

@@ -1,4 +1,5 @@
-//! API keys: their numbers, names, where the flexible encoding begins and what Kafka does with them.
+//! API keys: their numbers, names, where the flexible encoding begins and what Kafka does with
+//! them.
 
 use std::fmt;
 
@@ -12,7 +13,10 @@ macro_rules! api_keys {
         #[repr(i16)]
         pub enum ApiKey {
             $(
-                #[doc = concat!("Key ", $number, $(", flexible from version ", $first,)? $(", ", stringify!($mark),)* ".")]
+                #[doc = concat!(
+                    "Key ", $number, $(", flexible from version ", $first,)?
+                    $(", ", stringify!($mark),)* "."
+                )]
                 $name = $number,
             )*
         }

@@ -163,7 +163,7 @@ pub enum Type {
     /// Record batches.
     Records,
     /// A list of these.
-    Array(&'static Type),
+    Array(&'static Self),
     /// A nested struct with these fields.
     Struct(&'static [Field]),
 }

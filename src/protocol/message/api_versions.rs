@@ -1,7 +1,8 @@
 //! ApiVersions (key 18): the first request of nearly every connection.
 //!
 //! Versions: 3 flexible, client software (KIP-511), features (KIP-584); 4 features with minimum 0
-//! (KIP-1022); 5 the cluster and node the client means to reach. The response header stays version 0.
+//! (KIP-1022); 5 the cluster and node the client means to reach. The response header stays version
+//! 0.
 
 message! {
     /// Asks what the broker speaks.

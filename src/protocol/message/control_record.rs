@@ -1,7 +1,7 @@
 //! Values of the control records in KRaft's logs and snapshots.
 //!
-//! The value is the bare message, which Kafka writes and reads at version 0; its own `version` field
-//! says 0 too.
+//! The value is the bare message, which Kafka writes and reads at version 0; its own `version`
+//! field says 0 too.
 
 use crate::model::Uuid;
 

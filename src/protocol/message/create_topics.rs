@@ -1,7 +1,7 @@
 //! CreateTopics (key 19).
 //!
-//! Versions: 4 default partitions and replication factor (KIP-464); 5 flexible, answers with configs
-//! (KIP-525); 6 throttling (KIP-599); 7 answers with topic ids (KIP-516).
+//! Versions: 4 default partitions and replication factor (KIP-464); 5 flexible, answers with
+//! configs (KIP-525); 6 throttling (KIP-599); 7 answers with topic ids (KIP-516).
 
 use crate::model::Uuid;
 

@@ -1,6 +1,7 @@
 //! DescribeLogDirs (key 35).
 //!
-//! Versions: 2 flexible; 3 top-level error; 4 volume sizes (KIP-827); 5 cordoned directories (KIP-1066).
+//! Versions: 2 flexible; 3 top-level error; 4 volume sizes (KIP-827); 5 cordoned directories
+//! (KIP-1066).
 
 message! {
     /// Which partitions to report; null means all.

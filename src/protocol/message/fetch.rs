@@ -1,8 +1,8 @@
 //! Fetch (key 1), of consumers, followers and observers of the metadata log.
 //!
-//! Versions: 5 log start offset; 7 sessions (KIP-227); 9 leader epochs (KIP-320); 11 closest replica
-//! (KIP-392); 12 flexible, diverging epochs; 13 topic ids (KIP-516); 15 replica state; 16 new leaders
-//! (KIP-951); 17 directory ids (KIP-853); 18 high watermark.
+//! Versions: 5 log start offset; 7 sessions (KIP-227); 9 leader epochs (KIP-320); 11 closest
+//! replica (KIP-392); 12 flexible, diverging epochs; 13 topic ids (KIP-516); 15 replica state; 16
+//! new leaders (KIP-951); 17 directory ids (KIP-853); 18 high watermark.
 
 use crate::model::Uuid;
 use crate::protocol::wire::RecordsField;

@@ -1,7 +1,8 @@
 //! JoinGroup (key 11).
 //!
 //! Versions: 1 rebalance timeout; 4 member ids are given before joining (KIP-394); 5 static members
-//! (KIP-345); 6 flexible; 7 protocol type (KIP-559); 8 reason (KIP-800); 9 skip assignment (KIP-814).
+//! (KIP-345); 6 flexible; 7 protocol type (KIP-559); 8 reason (KIP-800); 9 skip assignment
+//! (KIP-814).
 
 message! {
     /// Joins a classic group or takes part in its rebalance.

@@ -1,11 +1,12 @@
 //! ListOffsets (key 2).
 //!
-//! Versions: 2 isolation level, throttle; 4 leader epochs (KIP-320); 6 flexible; 7 the largest timestamp
-//! (KIP-734); 8 local log start (KIP-405); 9 last tiered offset (KIP-1005); 10 waits for remote storage
-//! (KIP-1075); 11 earliest pending upload (KIP-1023).
+//! Versions: 2 isolation level, throttle; 4 leader epochs (KIP-320); 6 flexible; 7 the largest
+//! timestamp (KIP-734); 8 local log start (KIP-405); 9 last tiered offset (KIP-1005); 10 waits for
+//! remote storage (KIP-1075); 11 earliest pending upload (KIP-1023).
 
 message! {
-    /// Which offset of each partition: the first one at a timestamp, or what a negative sentinel means.
+    /// Which offset of each partition: the first one at a timestamp, or what a negative sentinel
+    /// means.
     ListOffsetsRequest: request 2, versions 1..=11, flexible 6.. {
         replica_id: i32,
         isolation_level: i8 [2..],

@@ -1,7 +1,7 @@
 //! Metadata (key 3).
 //!
-//! Versions: 1 null means all topics; 4 auto-creation may be declined; 8-10 authorized operations; 9
-//! flexible; 10 topic ids (KIP-516); 12 ask by id; 13 top-level error (rebootstrap, KIP-1102).
+//! Versions: 1 null means all topics; 4 auto-creation may be declined; 8-10 authorized operations;
+//! 9 flexible; 10 topic ids (KIP-516); 12 ask by id; 13 top-level error (rebootstrap, KIP-1102).
 
 use crate::model::Uuid;
 

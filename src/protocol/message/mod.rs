@@ -112,13 +112,17 @@ macro_rules! for_every_api {
             describe_log_dirs: DescribeLogDirsRequest, DescribeLogDirsResponse;
             create_partitions: CreatePartitionsRequest, CreatePartitionsResponse;
             delete_groups: DeleteGroupsRequest, DeleteGroupsResponse;
-            incremental_alter_configs: IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse;
+            incremental_alter_configs:
+                IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse;
             offset_delete: OffsetDeleteRequest, OffsetDeleteResponse;
             describe_cluster: DescribeClusterRequest, DescribeClusterResponse;
-            consumer_group_heartbeat: ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse;
-            consumer_group_describe: ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse;
+            consumer_group_heartbeat:
+                ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse;
+            consumer_group_describe:
+                ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse;
             list_config_resources: ListConfigResourcesRequest, ListConfigResourcesResponse;
-            describe_topic_partitions: DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse;
+            describe_topic_partitions:
+                DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse;
         }
     };
 }

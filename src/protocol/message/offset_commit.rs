@@ -1,7 +1,7 @@
 //! OffsetCommit (key 8).
 //!
-//! Versions: 5 no retention time; 6 leader epochs (KIP-320); 7 static members (KIP-345); 8 flexible; 9
-//! new group protocol (KIP-848); 10 topic ids.
+//! Versions: 5 no retention time; 6 leader epochs (KIP-320); 7 static members (KIP-345); 8
+//! flexible; 9 new group protocol (KIP-848); 10 topic ids.
 
 use crate::model::Uuid;
 

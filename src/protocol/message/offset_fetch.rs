@@ -1,12 +1,13 @@
 //! OffsetFetch (key 9).
 //!
-//! Versions: 2 all topics; 5 leader epochs; 6 flexible; 7 stable offsets only (KIP-447); 8 several groups
-//! (KIP-709); 9 new group protocol (KIP-848); 10 topic ids.
+//! Versions: 2 all topics; 5 leader epochs; 6 flexible; 7 stable offsets only (KIP-447); 8 several
+//! groups (KIP-709); 9 new group protocol (KIP-848); 10 topic ids.
 
 use crate::model::Uuid;
 
 message! {
-    /// How far has a group consumed? One group in the top fields up to version 7, `groups` from 8 on.
+    /// How far has a group consumed? One group in the top fields up to version 7, `groups` from 8
+    /// on.
     OffsetFetchRequest: request 9, versions 1..=10, flexible 6.. {
         group_id: String [0..=7],
         topics: Option<Vec<OffsetFetchRequestTopic>> [0..=7, null 2..=7],

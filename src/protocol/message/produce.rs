@@ -1,8 +1,8 @@
 //! Produce (key 0).
 //!
-//! Versions: 5 log start offset; 7 zstd (KIP-110); 8 record errors (KIP-467); 9 flexible; 10 new leader
-//! (KIP-951); 12 implicit transaction partitions (KIP-890); 13 topic ids (KIP-516). 0-2 are advertised
-//! for old librdkafka builds and refused.
+//! Versions: 5 log start offset; 7 zstd (KIP-110); 8 record errors (KIP-467); 9 flexible; 10 new
+//! leader (KIP-951); 12 implicit transaction partitions (KIP-890); 13 topic ids (KIP-516). 0-2 are
+//! advertised for old librdkafka builds and refused.
 
 use crate::model::Uuid;
 use crate::protocol::wire::RecordsField;

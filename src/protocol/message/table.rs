@@ -29,7 +29,8 @@
 macro_rules! message {
     ($(#[$doc:meta])* $name:ident $(<$life:lifetime>)?: $kind:ident $($key:literal)?,
      versions $first:literal ..= $last:literal $(, flexible $flexible:literal ..)? { $($body:tt)* }
-     $($(#[$nested_doc:meta])* $nested:ident $(<$nested_life:lifetime>)? { $($nested_body:tt)* })*) => {
+     $($(#[$nested_doc:meta])* $nested:ident $(<$nested_life:lifetime>)?
+       { $($nested_body:tt)* })*) => {
         message!(@struct [$(#[$doc])*] $name [$($life)?] { $($body)* });
         message!(@structs $($(#[$nested_doc])* $nested $(<$nested_life>)? { $($nested_body)* })*);
         impl<'a> $crate::protocol::message::Message<'a> for $name $(<$life>)? {
@@ -53,7 +54,10 @@ macro_rules! message {
         pub struct $name $(<$life>)? {
             $(
                 $(#[$field_doc])*
-                #[doc = concat!("\n\n`", stringify!($field), ": ", stringify!($type) $(, " [", stringify!($($spec)*), "]")?, "`")]
+                #[doc = concat!(
+                    "\n\n`", stringify!($field), ": ", stringify!($type)
+                    $(, " [", stringify!($($spec)*), "]")?, "`"
+                )]
                 pub $field: $type,
             )*
         }
@@ -90,8 +94,7 @@ macro_rules! message {
             ) {
                 let mut tags = 0;
                 $({
-                    const SPEC: $crate::protocol::schema::Spec =
-                        message!(@spec $crate::protocol::schema::Spec::PLAIN; $($($spec)*)?);
+                    message!(@const $($($spec)*)?);
                     if SPEC.in_body(form.version) {
                         $crate::protocol::wire::Wire::write(&self.$field, w, form.of(&SPEC));
                         w.blame(stringify!($name), stringify!($field));
@@ -109,8 +112,7 @@ macro_rules! message {
                 }
                 w.uvarint(tags);
                 $({
-                    const SPEC: $crate::protocol::schema::Spec =
-                        message!(@spec $crate::protocol::schema::Spec::PLAIN; $($($spec)*)?);
+                    message!(@const $($($spec)*)?);
                     if let Some(tag) = SPEC.tag
                         && SPEC.in_tags(form.version)
                         && self.$field != message!(@default $type; $($($spec)*)?)
@@ -130,21 +132,17 @@ macro_rules! message {
             ) -> Result<Self, $crate::protocol::wire::Malformed> {
                 let mut out = Self::default();
                 $({
-                    const SPEC: $crate::protocol::schema::Spec =
-                        message!(@spec $crate::protocol::schema::Spec::PLAIN; $($($spec)*)?);
+                    message!(@const $($($spec)*)?);
                     if SPEC.in_body(form.version) {
-                        out.$field = $crate::protocol::wire::Wire::read(r, form.of(&SPEC))
-                            .map_err(|error| error.in_field(stringify!($name), stringify!($field)))?;
+                        out.$field = message!(@read r, form.of(&SPEC), $name, $field);
                     }
                 })*
                 if form.flexible {
                     r.tagged_fields(|r, tag| {
                         $({
-                            const SPEC: $crate::protocol::schema::Spec =
-                                message!(@spec $crate::protocol::schema::Spec::PLAIN; $($($spec)*)?);
+                            message!(@const $($($spec)*)?);
                             if SPEC.has_tag(tag, form.version) {
-                                out.$field = $crate::protocol::wire::Wire::read(r, form.of(&SPEC))
-                                    .map_err(|error| error.in_field(stringify!($name), stringify!($field)))?;
+                                out.$field = message!(@read r, form.of(&SPEC), $name, $field);
                                 return Ok(());
                             }
                         })*
@@ -182,6 +180,17 @@ macro_rules! message {
     (@flexible) => { $crate::protocol::schema::Versions::NONE };
     (@flexible $first:literal) => { $crate::protocol::schema::Versions::since($first) };
 
+    // What a field of `form` says, and an error that names the field.
+    (@read $r:ident, $form:expr, $name:ident, $field:ident) => {
+        $crate::protocol::wire::Wire::read($r, $form)
+            .map_err(|error| error.in_field(stringify!($name), stringify!($field)))?
+    };
+
+    // The brackets as a constant, one attribute after the other.
+    (@const $($spec:tt)*) => {
+        const SPEC: $crate::protocol::schema::Spec =
+            message!(@spec $crate::protocol::schema::Spec::PLAIN; $($spec)*);
+    };
     (@spec $spec:expr;) => { $spec };
     (@spec $spec:expr; $first:literal ..= $last:literal $(, $($rest:tt)*)?) => {
         message!(@spec $spec.versions($first, $last); $($($rest)*)?)
@@ -211,6 +220,7 @@ macro_rules! message {
         message!(@spec $spec.classic(); $($($rest)*)?)
     };
 
+    // The value after `default`, wherever it stands among the attributes.
     (@default $type:ty;) => { <$type as $crate::protocol::wire::Wire<'_>>::zero() };
     (@default $type:ty; default null $($rest:tt)*) => { None };
     (@default $type:ty; default $default:expr $(, $($rest:tt)*)?) => { $default };

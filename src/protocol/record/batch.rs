@@ -68,6 +68,7 @@ impl Attributes {
     const TRANSACTIONAL: i16 = 0x10;
     const CONTROL: i16 = 0x20;
     const DELETE_HORIZON: i16 = 0x40;
+    const DEFINED: i16 = 0x7f;
 
     /// The codec; an error for an id that nobody has defined.
     pub fn codec(self) -> Result<Codec, BatchError> {
@@ -102,6 +103,11 @@ impl Attributes {
     /// Whether the base timestamp is the time from which tombstones may go (KIP-534).
     pub fn has_delete_horizon(self) -> bool {
         self.0 & Self::DELETE_HORIZON != 0
+    }
+
+    /// The same without the bits that mean nothing, which Kafka drops whenever it writes them.
+    pub fn defined(self) -> Self {
+        Self(self.0 & Self::DEFINED)
     }
 
     /// The same with another codec.
@@ -296,10 +302,11 @@ pub fn stamp_max_timestamp(
     max_timestamp: TimestampMs,
 ) {
     let before = Attributes(i16_at(batch, ATTRIBUTES));
-    let after = before.with_timestamp_type(timestamp_type);
-    if before == after && i64_at(batch, MAX_TIMESTAMP) == max_timestamp {
+    let same_time = i64_at(batch, MAX_TIMESTAMP) == max_timestamp;
+    if before.timestamp_type() == timestamp_type && same_time {
         return;
     }
+    let after = before.defined().with_timestamp_type(timestamp_type);
     put(batch, ATTRIBUTES, &after.0.to_be_bytes());
     put(batch, MAX_TIMESTAMP, &max_timestamp.to_be_bytes());
     let _crc = seal(batch);

@@ -17,6 +17,8 @@ mod crc;
 mod error;
 mod record;
 mod rejection;
+#[cfg(test)]
+mod tests;
 mod validation;
 mod varint;
 mod walk;

@@ -269,12 +269,17 @@ impl<'a> Validation<'a> {
     fn final_header(&self) -> BatchHeader {
         let header = self.batch.header;
         let timestamp_type = self.rules.timestamp_type;
+        let max_timestamp = match timestamp_type {
+            TimestampType::CreateTime => self.verdict.max_timestamp,
+            TimestampType::LogAppendTime => self.rules.now_ms,
+        };
+        if header.timestamp_type() == timestamp_type && header.max_timestamp == max_timestamp {
+            return header;
+        }
+        let attributes = header.attributes.defined();
         BatchHeader {
-            attributes: header.attributes.with_timestamp_type(timestamp_type),
-            max_timestamp: match timestamp_type {
-                TimestampType::CreateTime => self.verdict.max_timestamp,
-                TimestampType::LogAppendTime => self.rules.now_ms,
-            },
+            attributes: attributes.with_timestamp_type(timestamp_type),
+            max_timestamp,
             ..header
         }
     }
@@ -293,7 +298,7 @@ impl<'a> Validation<'a> {
         };
         let mut header = BatchHeader {
             length: (bytes.len() - LENGTH_PREFIX_BYTES) as i32,
-            attributes: header.attributes.with_codec(codec),
+            attributes: header.attributes.defined().with_codec(codec),
             ..header
         };
         header.crc = batch::write_header(&mut bytes, &header);

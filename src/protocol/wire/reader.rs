@@ -17,9 +17,9 @@ pub struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// Bytes of decoded memory that one byte on the wire may cost. The densest honest message, a
-    /// list of empty names with null values, costs 16.
-    pub const BUDGET_PER_BYTE: usize = 16;
+    /// Bytes of decoded memory that one byte on the wire may cost. The densest honest message, an
+    /// OffsetFetch of groups with names of one letter, costs 20.
+    pub const BUDGET_PER_BYTE: usize = 24;
     const BUDGET_BASE: usize = 4096;
 
     /// A reader of these bytes, with a budget in proportion to them.
@@ -131,13 +131,17 @@ impl<'a> Reader<'a> {
         self.array().map(Uuid::from_bytes)
     }
 
-    /// The length of a string: compact, or an `i16`; `None` is null.
+    /// The length of a string: compact, or an `i16`; `None` is null. Compact ones too must fit an
+    /// `i16`, as Kafka has it.
     pub fn short_len(&mut self, flexible: bool) -> Result<Option<usize>, Malformed> {
-        if flexible {
-            return self.compact_len();
+        if !flexible {
+            let len = self.array().map(i16::from_be_bytes)?;
+            return self.checked_len(len.into());
         }
-        let len = self.array().map(i16::from_be_bytes)?;
-        self.checked_len(len.into())
+        match self.compact_len()? {
+            Some(len) if i16::try_from(len).is_err() => Err(self.malformed(Problem::LongText(len))),
+            len => Ok(len),
+        }
     }
 
     /// The length of an array, of bytes or of records: compact, or an `i32`; `None` is null.
@@ -278,6 +282,9 @@ pub enum Problem {
     /// Text that is not UTF-8.
     #[error("text is not UTF-8")]
     NotUtf8,
+    /// Text longer than Kafka's 32,767 bytes.
+    #[error("text of {0} bytes")]
+    LongText(usize),
     /// Null where this version has none.
     #[error("null is not allowed")]
     Null,

@@ -117,7 +117,8 @@ impl<'a> Wire<'a> for Uuid {
 /// Types that are a length and so many bytes or elements: null is a length of −1 (compact: 0).
 macro_rules! lengthy {
     ([$($generics:tt)*] $name:ty, $kind:expr, $empty:expr, $len:ident,
-     |$value:ident, $w:ident, $to:ident| $write:expr, |$r:ident, $n:ident, $from:ident| $read:expr) => {
+     |$value:ident, $w:ident, $to:ident| $write:expr,
+     |$r:ident, $n:ident, $from:ident| $read:expr) => {
         impl<'a, $($generics)*> Wire<'a> for $name {
             const TYPE: Type = $kind;
 

@@ -1,7 +1,8 @@
 //! Records about settings, quotas, features and blocks of producer ids.
 
 message! {
-    /// A setting of a resource: type 2 topic, 4 broker, 16 client metrics, 32 group; null deletes it.
+    /// A setting of a resource: type 2 topic, 4 broker, 16 client metrics, 32 group; null deletes
+    /// it.
     ConfigRecord: record 4, versions 0..=0, flexible 0.. {
         resource_type: i8,
         resource_name: String,

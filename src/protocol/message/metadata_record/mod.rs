@@ -54,7 +54,11 @@ macro_rules! metadata_records {
                 }
             }
 
-            fn decode_body(r: &mut Reader<'_>, key: i16, version: i16) -> Result<Self, RecordError> {
+            fn decode_body(
+                r: &mut Reader<'_>,
+                key: i16,
+                version: i16,
+            ) -> Result<Self, RecordError> {
                 match key {
                     $(<$module::$record as Message>::KEY => {
                         if !<$module::$record as Message>::VERSIONS.contain(version) {

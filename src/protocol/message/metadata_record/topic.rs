@@ -32,7 +32,8 @@ message! {
 message! {
     /// A partition has changed; null, −2 or −1 mean unchanged.
     ///
-    /// Each one raises the partition epoch; one with a leader other than −2 raises the leader epoch too.
+    /// Each one raises the partition epoch; one with a leader other than −2 raises the leader epoch
+    /// too.
     PartitionChangeRecord: record 5, versions 0..=2, flexible 0.. {
         partition_id: i32 [default -1],
         topic_id: Uuid,
