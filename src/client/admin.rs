@@ -14,7 +14,7 @@ use crate::protocol::message::describe_log_dirs::{
 };
 
 pub use configs::{ConfigChange, ConfigEntry, ConfigResource};
-pub use offsets::{ListedOffset, OffsetAndTimestamp, OffsetSpec};
+pub use offsets::{OffsetAndTimestamp, OffsetSpec, PartitionOutcome};
 pub use topics::{CreatedTopic, NewTopic, TopicOutcome};
 
 /// Admin requests to a cluster.

@@ -108,7 +108,7 @@ pub enum ClientError {
         /// How long it was tried.
         after: Duration,
         /// Why the last try failed.
-        last: Box<ClientError>,
+        last: Box<Self>,
     },
     /// A record waited longer than [`ProducerSettings::delivery_timeout`](super::ProducerSettings).
     #[error(

@@ -25,8 +25,8 @@ mod versions;
 
 pub use address::Address;
 pub use admin::{
-    Admin, ConfigChange, ConfigEntry, ConfigResource, CreatedTopic, ListedOffset, NewTopic,
-    OffsetAndTimestamp, OffsetSpec, TopicOutcome,
+    Admin, ConfigChange, ConfigEntry, ConfigResource, CreatedTopic, NewTopic, OffsetAndTimestamp,
+    OffsetSpec, PartitionOutcome, TopicOutcome,
 };
 pub use cluster::{AutoCreate, Cluster, ClusterSettings, Target};
 pub use connection::{

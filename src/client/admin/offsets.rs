@@ -27,13 +27,13 @@ pub enum OffsetSpec {
     MaxTimestamp,
 }
 
-/// An offset that was looked up.
+/// What one partition answered.
 #[derive(Debug)]
-pub struct ListedOffset {
-    /// The partition asked about.
+pub struct PartitionOutcome<T> {
+    /// The partition asked.
     pub partition: TopicPartition,
-    /// What it answered.
-    pub outcome: Result<OffsetAndTimestamp, ClientError>,
+    /// What came of it.
+    pub outcome: Result<T, ClientError>,
 }
 
 /// A position and, if it was found by a timestamp, the record's own.
@@ -56,7 +56,7 @@ impl Admin {
         &self,
         wanted: &[(TopicPartition, OffsetSpec)],
         isolation: Isolation,
-    ) -> Result<Vec<ListedOffset>, ClientError> {
+    ) -> Result<Vec<PartitionOutcome<OffsetAndTimestamp>>, ClientError> {
         let deadline = self.cluster.settings().deadline;
         self.cluster
             .try_until(deadline, "look up offsets", |attempt| {
@@ -69,7 +69,7 @@ impl Admin {
     pub fn delete_records(
         &self,
         before: &[(TopicPartition, Offset)],
-    ) -> Result<Vec<(TopicPartition, Result<Offset, ClientError>)>, ClientError> {
+    ) -> Result<Vec<PartitionOutcome<Offset>>, ClientError> {
         let deadline = self.cluster.settings().deadline;
         self.cluster
             .try_until(deadline, "delete records", |attempt| {
@@ -82,7 +82,7 @@ impl Admin {
         wanted: &[(TopicPartition, OffsetSpec)],
         isolation: Isolation,
         refresh: bool,
-    ) -> Result<Vec<ListedOffset>, ClientError> {
+    ) -> Result<Vec<PartitionOutcome<OffsetAndTimestamp>>, ClientError> {
         let mut listed = Vec::new();
         for (node, topics) in self.by_leader(wanted, refresh)? {
             let request = ListOffsetsRequest {
@@ -110,7 +110,7 @@ impl Admin {
         &self,
         before: &[(TopicPartition, Offset)],
         refresh: bool,
-    ) -> Result<Vec<(TopicPartition, Result<Offset, ClientError>)>, ClientError> {
+    ) -> Result<Vec<PartitionOutcome<Offset>>, ClientError> {
         let mut deleted = Vec::new();
         for (node, topics) in self.by_leader(before, refresh)? {
             let topic = |(name, offsets): (&Arc<str>, &Vec<(i32, Offset)>)| DeleteRecordsTopic {
@@ -132,7 +132,10 @@ impl Admin {
                     let partition = of(&name, result.partition_index);
                     let what = format!("delete records of {partition}");
                     let outcome = settled(result.error_code, &what)?;
-                    deleted.push((partition, outcome.map(|()| result.low_watermark)));
+                    deleted.push(PartitionOutcome {
+                        partition,
+                        outcome: outcome.map(|()| result.low_watermark),
+                    });
                 }
             }
         }
@@ -191,7 +194,7 @@ fn topic_of(name: &Arc<str>, specs: &[(i32, OffsetSpec)]) -> ListOffsetsTopic {
 fn listed_offset(
     topic: &Arc<str>,
     answer: &ListOffsetsPartitionResponse,
-) -> Result<ListedOffset, ClientError> {
+) -> Result<PartitionOutcome<OffsetAndTimestamp>, ClientError> {
     let partition = of(topic, answer.partition_index);
     let outcome = settled(
         answer.error_code,
@@ -202,7 +205,7 @@ fn listed_offset(
         timestamp: answer.timestamp,
         leader_epoch: answer.leader_epoch,
     };
-    Ok(ListedOffset {
+    Ok(PartitionOutcome {
         partition,
         outcome: outcome.map(|()| found),
     })

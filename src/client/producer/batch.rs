@@ -47,7 +47,7 @@ pub(super) struct Batch {
 
 enum Body {
     /// Never sent; records may be added.
-    Open(BatchBuilder),
+    Open(Box<BatchBuilder>),
     /// Compressed, with the stamp it was last sent under.
     Built(Vec<u8>, Option<Stamp>),
 }
@@ -64,7 +64,7 @@ impl Batch {
             in_doubt: false,
             stamp: None,
             compression,
-            body: Body::Open(BatchBuilder::new(BatchSpec::default())),
+            body: Body::Open(Box::new(BatchBuilder::new(BatchSpec::default()))),
         }
     }
 
@@ -115,9 +115,11 @@ impl Batch {
     ///
     /// Compression waits until here so that the sending thread does it, not the user's.
     pub(super) fn build(&mut self) {
-        if let Body::Open(builder) = &mut self.body {
-            let builder = std::mem::replace(builder, BatchBuilder::new(BatchSpec::default()));
-            self.body = Body::Built(compressed(builder.build(), self.compression), None);
+        if self.is_open() {
+            let open = std::mem::replace(&mut self.body, Body::Built(Vec::new(), None));
+            if let Body::Open(builder) = open {
+                self.body = Body::Built(compressed(builder.build(), self.compression), None);
+            }
         }
         if let Body::Built(bytes, stamped) = &mut self.body
             && *stamped != self.stamp
