@@ -68,3 +68,33 @@ pub(super) fn leader(
         && image.brokers.get(&leader).is_some_and(|broker| broker.is_active());
     Err(if lives { ErrorCode::ListenerNotFound } else { ErrorCode::LeaderNotAvailable })
 }
+
+/// The replicas on brokers that do not serve.
+pub(super) fn offline(nodes: &[Node], replicas: &[NodeId]) -> Vec<NodeId> {
+    replicas.iter().copied().filter(|replica| !serves(nodes, *replica)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn node(id: NodeId, fenced: bool) -> Node {
+        Node { id, host: "h".to_owned(), port: 9092, rack: None, fenced }
+    }
+
+    #[test]
+    fn who_is_fenced_or_absent_is_offline() {
+        let nodes = [node(1, false), node(2, true)];
+        assert_eq!(offline(&nodes, &[1, 2, 3]), [2, 3]);
+    }
+
+    #[test]
+    fn without_a_leader_none_is_available() {
+        let image = MetadataImage::default();
+        let nodes = [node(1, false), node(2, true)];
+        assert_eq!(leader(&image, &nodes, 1), Ok(1));
+        for absent in [2, 3, NO_LEADER] {
+            assert_eq!(leader(&image, &nodes, absent), Err(ErrorCode::LeaderNotAvailable));
+        }
+    }
+}

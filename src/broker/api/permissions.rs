@@ -2,7 +2,9 @@
 
 use crate::broker::authorization::{Operation, Resource};
 use crate::broker::context::{Context, Request};
+use crate::metadata::ResourceType;
 use crate::metadata::controller::{Access, TopicOperation};
+use crate::protocol::error_code::ErrorCode;
 
 /// What can be done to a topic, each with its number in Kafka's `AclOperation`.
 const OF_TOPIC: [(Operation, u8); 8] = [
@@ -75,6 +77,21 @@ impl Access for Caller<'_> {
 pub(super) fn may_create(cx: &Context, request: &Request, topic: &str) -> bool {
     cx.may(request, Operation::Create, Resource::Cluster)
         || cx.may(request, Operation::Create, Resource::Topic(topic))
+}
+
+/// Why the caller may not change the configuration of a resource, if so; a type that is not known
+/// is for the controller to refuse.
+pub(super) fn config_refusal(caller: &impl Access, kind: i8, name: &str) -> Option<ErrorCode> {
+    match ResourceType::from_number(kind) {
+        ResourceType::Topic => (!caller.may(TopicOperation::AlterConfigs, name))
+            .then_some(ErrorCode::TopicAuthorizationFailed),
+        ResourceType::Broker
+        | ResourceType::BrokerLogger
+        | ResourceType::ClientMetrics
+        | ResourceType::Group => (!caller.may_configure_cluster(true))
+            .then_some(ErrorCode::ClusterAuthorizationFailed),
+        ResourceType::Other(_) => None,
+    }
 }
 
 #[cfg(test)]
