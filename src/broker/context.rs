@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::authorization::{Authorizer, Operation, Principal, Resource};
 use super::fetch_session::FetchSessions;
+use super::sending::Sending;
 use crate::config::BrokerConfig;
 use crate::metadata::MetadataImage;
 use crate::model::{NodeId, TimestampMs, Uuid};
@@ -30,6 +31,8 @@ pub struct Context {
     pub authorizer: Authorizer,
     /// Incremental fetch sessions of this core's connections.
     pub sessions: RefCell<FetchSessions>,
+    /// What responses on their way hold of the core's memory.
+    pub sending: Sending,
     /// Producer ids that this core may still give out.
     pub producer_ids: ProducerIds,
 }

@@ -9,6 +9,7 @@ mod dispatch;
 mod fetch_session;
 mod frames;
 mod response;
+mod sending;
 mod server;
 
 pub use dispatch::{SERVED, Served};

@@ -1,6 +1,7 @@
 //! A response as it leaves: head bytes, and bodies that stand elsewhere.
 
 use super::context::Request;
+use super::sending::SendLease;
 use crate::protocol::message::Message;
 use crate::protocol::wire::{Encoded, Piece, Unencodable};
 use crate::runtime::Slice;
@@ -9,7 +10,7 @@ use crate::runtime::Slice;
 #[derive(Debug, Default)]
 pub(super) struct Response {
     slices: Vec<Slice>,
-    bytes: usize,
+    lease: Option<SendLease>,
 }
 
 impl Response {
@@ -26,7 +27,6 @@ impl Response {
         encoded: Encoded,
         bodies: impl IntoIterator<Item = Vec<Slice>>,
     ) -> Self {
-        let bytes = encoded.total_len();
         let mut bodies = bodies.into_iter();
         let mut slices = Vec::new();
         for piece in encoded.into_pieces() {
@@ -36,16 +36,16 @@ impl Response {
             }
         }
         assert!(bodies.next().is_none(), "a place for each body");
-        Self { slices, bytes }
+        Self { slices, lease: None }
     }
 
-    /// The pieces to send, in order; none for no response.
-    pub(super) fn into_slices(self) -> Vec<Slice> {
-        self.slices
+    /// The same, holding its share of the core's memory until it is sent.
+    pub(super) fn holding(self, lease: SendLease) -> Self {
+        Self { lease: Some(lease), ..self }
     }
 
-    /// Length on the wire.
-    pub(super) fn bytes(&self) -> usize {
-        self.bytes
+    /// The pieces to send, in order, none for no response; and what to hold meanwhile.
+    pub(super) fn into_parts(self) -> (Vec<Slice>, Option<SendLease>) {
+        (self.slices, self.lease)
     }
 }

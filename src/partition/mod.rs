@@ -88,6 +88,11 @@ impl<W> Partition<W> {
         (self.log, self.producers.take_all(), std::mem::take(&mut self.watchers))
     }
 
+    /// Which end of the log consumers may see.
+    pub fn commit_rule(&self) -> CommitRule {
+        self.commit_rule
+    }
+
     /// The current leader epoch.
     pub fn leader_epoch(&self) -> LeaderEpoch {
         self.leader_epoch

@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use crate::log::FileRange;
+use crate::log::{FileRange, LoadedDir};
 use crate::metadata::{Changes, MetadataImage};
-use crate::model::{CoreId, LeaderEpoch, Offset, PartitionId, TimestampMs};
+use crate::model::{LeaderEpoch, Offset, PartitionId, TimestampMs};
 use crate::partition::{PartitionError, Promise, Watcher};
 use crate::protocol::record::Validated;
 use crate::sys::arena::Chunk;
 
 use super::control::{ControlCall, ControlReply};
+use super::topics::{LogPositions, OpenReport};
 
 /// What a shard is asked; each is answered by the reply of the same name.
 #[derive(Debug)]
@@ -32,6 +33,10 @@ pub enum ShardCall {
     DeleteRecords(Vec<(PartitionId, Offset)>),
     /// How large the partitions of this core are.
     Sizes,
+    /// Open the logs of this core that were found on disk.
+    Open(Arc<MetadataImage>, Arc<LoadedDir>),
+    /// Where the logs of this core stand.
+    Positions,
     /// A new image of the metadata.
     Publish(Publication),
     /// Something for the controller; core 0 only.
@@ -59,8 +64,12 @@ pub enum ShardReply {
     Published,
     /// From the controller.
     Control(ControlReply),
+    /// What was opened.
+    Open(OpenReport),
+    /// Where the logs stand.
+    Positions(Vec<LogPositions>),
     /// All logs are closed.
-    Closed(Vec<ClosedLog>),
+    Closed(Vec<LogPositions>),
 }
 
 /// Batches of one request for the partitions of one core.
@@ -230,19 +239,3 @@ pub struct Publication {
     /// What is new in it.
     pub changes: Arc<Changes>,
 }
-
-/// A log that was closed, for the checkpoints of the directory.
-#[derive(Clone, Debug)]
-pub struct ClosedLog {
-    /// Its directory's name.
-    pub name: crate::model::TopicPartition,
-    /// Its end; on one node also its high watermark and its recovery point.
-    pub end: Offset,
-    /// First offset that can be read.
-    pub log_start: Offset,
-    /// Whether `log_start` lies above the first segment's base, or may.
-    pub recovery_point: Offset,
-}
-
-/// Who asked, for a log line.
-pub type Origin = CoreId;

@@ -26,29 +26,30 @@ use std::sync::Arc;
 pub use control::{ControlCall, ControlReply};
 pub use log_config::topic_config;
 pub use message::{
-    AppendBatch, AppendCall, AppendDone, ClosedLog, EpochQuery, OffsetFound, OffsetQuery,
+    AppendBatch, AppendCall, AppendDone, EpochQuery, OffsetFound, OffsetQuery,
     OffsetTarget, Publication, ReadData, ReadDone, ReadRefused, ReadRequest, ShardCall, ShardReply,
     WatchCall,
 };
-pub use metadata_log::{MetadataBoot, open_metadata_log};
+pub use controller::ControlError;
+pub use metadata_log::{MetadataBoot, MetadataError, open_metadata_log};
 pub use shards::{CoreGone, Shards};
-pub use topics::{InheritedLogs, open_logs};
+pub use topics::{LogPositions, OpenReport};
 pub use watches::FetchWatch;
 
 use crate::config::BrokerConfig;
-use crate::log::DataDir;
+use crate::log::{DataDir, DurablePoint};
 use crate::metadata::MetadataImage;
 use crate::model::PartitionId;
 use crate::partition::{CommitRule, Partition};
 use crate::runtime::Core;
 use crate::runtime::sync::Notify;
 use appends::{AppendTicket, StalledAppend};
-use shards::ReplyTo;
+
 
 /// The mesh that joins all shards.
-pub type ShardMesh = crate::runtime::Mesh<ShardCall, ShardReply>;
+pub type ShardMesh = crate::runtime::mesh::Mesh<ShardCall, ShardReply>;
 /// One core's end of it, before the core runs.
-pub type ShardMeshEnd = crate::runtime::MeshEnd<ShardCall, ShardReply>;
+pub type ShardMeshEnd = crate::runtime::mesh::MeshEnd<ShardCall, ShardReply>;
 
 /// What a core owns. Never leaves its core.
 struct Shard {
@@ -67,6 +68,9 @@ struct Shard {
     stalled: VecDeque<StalledAppend>,
     /// Deleted partitions whose flush was under way.
     doomed: Vec<Partition<AppendTicket>>,
+    /// The durable points as they stand in this core's file, and the file's generation.
+    points_written: Vec<DurablePoint>,
+    points_generation: u64,
     closing: bool,
 }
 
@@ -93,6 +97,8 @@ impl Shard {
             extents: VecDeque::new(),
             stalled: VecDeque::new(),
             doomed: Vec::new(),
+            points_written: Vec::new(),
+            points_generation: 0,
             closing: false,
         }
     }

@@ -9,19 +9,20 @@ use std::sync::Arc;
 
 use super::control::{ControlCall, ControlReply, Controlling};
 use super::message::{
-    AppendCall, AppendDone, ClosedLog, EpochQuery, OffsetFound, OffsetQuery, Publication,
+    AppendCall, AppendDone, EpochQuery, OffsetFound, OffsetQuery, Publication,
     ReadDone, ReadRefused, ReadRequest, ShardCall, ShardReply, WatchCall,
 };
-use super::topics::InheritedLogs;
+use super::topics::{LogPositions, OpenReport};
 use super::watches::Watches;
 use super::{Owned, Shard, ShardMesh, ShardMeshEnd};
 use crate::config::BrokerConfig;
-use crate::log::DataDir;
+use crate::log::{DataDir, LoadedDir};
 use crate::metadata::MetadataImage;
 use crate::model::{CoreId, LeaderEpoch, Offset, PartitionId};
 use crate::partition::{PartitionError, Watcher};
 use crate::runtime::sync::{Notify, oneshot};
-use crate::runtime::{Core, Responder};
+use crate::runtime::Core;
+use crate::runtime::mesh::Responder;
 
 /// A core's handle of all shards, its own among them. Clones are cheap; stays on its core.
 #[derive(Clone)]
@@ -107,7 +108,7 @@ impl Shards {
         let core = core.clone();
         let shards = Self(Rc::new(Inner { core, owned, mesh, watches, controlling }));
         *slot.borrow_mut() = Some(shards.clone());
-        shards.0.owned.start_tasks();
+        shards.0.owned.start_tasks(&shards);
         shards.start_controller();
         shards
     }
@@ -122,9 +123,19 @@ impl Shards {
         self.0.owned.state.borrow().image.clone()
     }
 
-    /// Takes over logs that were found on disk, before the first publication.
-    pub fn inherit(&self, logs: InheritedLogs) {
-        self.0.owned.state.borrow_mut().inherit(logs);
+    /// Opens the logs of one core that were found on disk, before the first publication.
+    pub async fn open(
+        &self,
+        on: CoreId,
+        image: Arc<MetadataImage>,
+        found: Arc<LoadedDir>,
+    ) -> Result<OpenReport, CoreGone> {
+        expect_reply!(self.call(on, ShardCall::Open(image, found)), Open)
+    }
+
+    /// Where the logs of one core stand.
+    pub(super) async fn positions(&self, on: CoreId) -> Result<Vec<LogPositions>, CoreGone> {
+        expect_reply!(self.call(on, ShardCall::Positions), Positions)
     }
 
     /// The core that owns a partition.
@@ -208,7 +219,7 @@ impl Shards {
     }
 
     /// Flushes and closes the logs of one core.
-    pub async fn close(&self, on: CoreId) -> Result<Vec<ClosedLog>, CoreGone> {
+    pub async fn close(&self, on: CoreId) -> Result<Vec<LogPositions>, CoreGone> {
         expect_reply!(self.call(on, ShardCall::Close), Closed)
     }
 
@@ -270,12 +281,20 @@ impl Shards {
             }
             ShardCall::Sizes => reply.send(ShardReply::Sizes(owned.state.borrow().sizes())),
             ShardCall::Publish(publication) => {
-                let woken = owned.publish(publication);
+                let woken = owned.publish(publication, reply);
                 self.wake(woken);
-                reply.send(ShardReply::Published);
             }
             ShardCall::Control(call) => self.handle_control(call, reply),
-            ShardCall::Close => owned.close(reply),
+            ShardCall::Open(image, found) => {
+                let owned = owned.clone();
+                self.0.core.spawn(async move {
+                    reply.send(ShardReply::Open(owned.open_logs(image, found).await));
+                });
+            }
+            ShardCall::Positions => {
+                reply.send(ShardReply::Positions(owned.state.borrow().positions()));
+            }
+            ShardCall::Close => owned.close(self, reply),
         }
     }
 
