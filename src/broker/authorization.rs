@@ -11,6 +11,8 @@ pub enum Operation {
     Alter,
     /// Change a resource's configuration.
     AlterConfigs,
+    /// What only brokers do among themselves.
+    ClusterAction,
     /// Make a topic.
     Create,
     /// Remove a topic or its records.
@@ -36,6 +38,8 @@ pub enum Resource<'a> {
     Group(&'a str),
     /// A topic.
     Topic(&'a str),
+    /// A transactional producer.
+    TransactionalId(&'a str),
 }
 
 /// Who sent a request.
