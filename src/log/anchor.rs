@@ -16,8 +16,6 @@ use super::segment::Segment;
 use super::time_index;
 use crate::model::Offset;
 
-/// After so many bytes the state derived from them is worth writing down.
-const ANCHOR_INTERVAL_BYTES: u32 = 16 << 20;
 /// Snapshots that stand at no segment's base and are kept: the durable points on disk may still
 /// speak of the last but one.
 const FREE_SNAPSHOTS_KEPT: usize = 2;
@@ -76,7 +74,8 @@ impl Log {
     ///
     /// Cheap to ask: after each sync, or on a timer.
     pub fn plan_anchor(&mut self) -> Option<AnchorPlan> {
-        if self.anchoring || self.pending_anchor.is_some() || self.health == Health::Offline {
+        let waits = self.anchoring || self.pending_anchor.is_some();
+        if waits || !self.on_disk || self.health == Health::Offline {
             return None;
         }
         let active = self.active().base_offset;
@@ -85,7 +84,7 @@ impl Log {
         }
         let grown = self.end.position.saturating_sub(self.anchor.position);
         let same = self.anchor.segment_base == active && self.durable.segment_base == active;
-        (same && grown >= ANCHOR_INTERVAL_BYTES).then(|| self.anchor_at_end(false))
+        (same && grown >= self.config.anchor_interval_bytes).then(|| self.anchor_at_end(false))
     }
 
     /// The last work of a clean shutdown: exact lengths, complete indexes, producers, epochs.
