@@ -94,19 +94,26 @@ impl Log {
     pub fn plan_close(&mut self) -> Option<AnchorPlan> {
         assert!(!self.is_busy(), "nothing is under way");
         let settled = self.durable.offset == self.end.offset && self.health != Health::Offline;
-        let current = self.anchor.offset == self.end.offset && !self.epochs_changed;
-        (self.on_disk && settled && !current).then(|| self.anchor_at_end(true))
+        let work = self.on_disk && settled && !self.is_closed();
+        work.then(|| self.anchor_at_end(true))
     }
 
     /// What the next start should know; `None` if it has to recover this log, or if nothing of
     /// the log was ever written.
     pub fn closed(&self) -> Option<Closed> {
-        let complete = self.anchor.offset == self.end.offset && self.health != Health::Offline;
+        let complete = self.is_closed() && self.health != Health::Offline;
         let point = self.durable_point().filter(|_| complete)?;
         Some(Closed {
             recovery_point: self.end.offset,
             point,
         })
+    }
+
+    /// Whether the files are as a clean shutdown leaves them.
+    pub(super) fn is_closed(&self) -> bool {
+        let active = self.active();
+        let exact = active.allocated == u64::from(active.size).max(1);
+        exact && self.anchor.offset == self.end.offset && !self.epochs_changed
     }
 
     /// A plan is done.
