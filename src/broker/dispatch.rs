@@ -80,6 +80,7 @@ macro_rules! apis {
     ) => {
         /// Everything that is served, in the order of the keys of each part.
         pub const SERVED: &[Served] = &[
+            Served { api: ApiKey::ApiVersions, gaps: "" },
             $(Served { api: ApiKey::$staged, gaps: concat!("" $(, $staged_gaps)?) },)*
             $(Served { api: ApiKey::$name, gaps: concat!("" $(, $gaps)?) },)*
         ];
