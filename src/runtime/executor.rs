@@ -265,6 +265,7 @@ impl Started {
                     counters,
                     pulse,
                     fate: seed.fate,
+                    tasks: Rc::default(),
                     stall_after: seed.options.stall_after,
                     last_turn: Cell::new(Instant::now()),
                     last_stall_log: Cell::new(None),
@@ -285,8 +286,10 @@ impl Started {
     }
 }
 
-/// Waits for what the ring has under way: writes that were started are finished.
+/// Drops all tasks and waits for what the ring has under way: writes that were started are
+/// finished.
 async fn settle(core: &Core) {
+    core.inner.tasks.end();
     core.inner.ring.flush();
     while core.inner.ring.unfinished() > 0 {
         core.sleep(Duration::from_micros(100)).await;

@@ -17,6 +17,7 @@ mod ring;
 mod shutdown;
 mod stats;
 pub mod sync;
+mod tasks;
 #[cfg(test)]
 mod tests;
 mod watchdog;
