@@ -28,8 +28,14 @@ impl Tasks {
         let slot = tasks.insert(task);
         poll_fn(move |cx| {
             // Taken out, so that it may spawn others while it is polled.
-            let taken = tasks.slots.borrow_mut().get_mut(slot).and_then(Option::take);
-            let Some(mut task) = taken else { return Poll::Ready(()) };
+            let taken = tasks
+                .slots
+                .borrow_mut()
+                .get_mut(slot)
+                .and_then(Option::take);
+            let Some(mut task) = taken else {
+                return Poll::Ready(());
+            };
             if task.as_mut().poll(cx).is_pending() {
                 return tasks.put_back(slot, task);
             }
