@@ -94,7 +94,7 @@ fn a_large_frame_goes_straight_to_its_place() {
     on_a_core(FetchPath::Copy, |core| async move {
         let listener = listen(&core);
         let address = listener.local_addr();
-        let body: Vec<u8> = (0..1_000_000_u32).map(|n| (n * 31 >> 7) as u8).collect();
+        let body: Vec<u8> = (0..1_000_000_u32).map(|n| ((n * 31) >> 7) as u8).collect();
         let sent = body.clone();
         let client = thread::spawn(move || {
             TcpStream::connect(address)
