@@ -276,9 +276,15 @@ impl State {
     }
 
     fn submit(&self, wait_for: usize) {
+        let hands_over = !self.uring.borrow_mut().submission().is_empty();
+        let calls = if hands_over {
+            &self.counters.ring_submits
+        } else {
+            &self.counters.ring_collects
+        };
         let uring = self.uring.borrow();
         loop {
-            Counters::add(&self.counters.ring_submits, 1);
+            Counters::add(calls, 1);
             match uring.submit_and_wait(wait_for) {
                 Err(error) if error.raw_os_error() == Some(libc::EINTR) => {}
                 // EAGAIN and EBUSY: answers have to be taken first; what is queued stays queued.

@@ -286,3 +286,23 @@ fn page(core: &Core, byte: u8) -> Chunk {
         std::thread::yield_now();
     }
 }
+
+#[test]
+fn tasks_are_dropped_when_their_core_ends() {
+    struct Told(std::sync::mpsc::Sender<()>);
+    impl Drop for Told {
+        fn drop(&mut self) {
+            let _ = self.0.send(());
+        }
+    }
+    let (sender, receiver) = std::sync::mpsc::channel();
+    on_a_core(|core| async move {
+        let told = Told(sender);
+        core.spawn(async move {
+            std::future::pending::<()>().await;
+            drop(told);
+        });
+        core.turn().await;
+    });
+    assert_eq!(receiver.try_recv(), Ok(()));
+}

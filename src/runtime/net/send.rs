@@ -179,6 +179,10 @@ enum Attempt {
 }
 
 async fn send_file(conn: &Conn, mut range: FileRange) -> io::Result<()> {
+    assert!(
+        !range.file.is_direct(),
+        "files are sent through the page cache"
+    );
     let mut piece_bytes = PIECE_BYTES;
     while range.len > 0 {
         let piece = range.first(piece_bytes);
