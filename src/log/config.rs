@@ -22,6 +22,8 @@ pub struct LogConfig {
     pub retention_bytes: Option<u64>,
     /// Whether `cleanup.policy` contains `delete`: without it retention does not apply.
     pub delete_retained: bool,
+    /// Whether `cleanup.policy` contains `compact`: then offsets may have gaps.
+    pub compacted: bool,
     /// `file.delete.delay.ms`: how long a deleted segment's files stay for readers under way.
     pub file_delete_delay_ms: u64,
     /// `producer.id.expiration.ms`: a producer silent for so long is forgotten.
@@ -46,6 +48,7 @@ impl Default for LogConfig {
             retention_ms: Some(7 * DAY_MS),
             retention_bytes: None,
             delete_retained: true,
+            compacted: false,
             file_delete_delay_ms: 60_000,
             producer_expiration_ms: DAY_MS,
             anchor_interval_bytes: 16 << 20,

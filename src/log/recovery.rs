@@ -64,6 +64,7 @@ impl fmt::Display for Recovery {
 pub(super) fn open(mut log: Log, request: &OpenLog, listing: Listing) -> io::Result<Opened> {
     log.on_disk = true;
     log.snapshots = listing.snapshots;
+    remove_old_snapshots(&mut log, listing.segments.first())?;
     let first = listing.segments.first().map_or(0, |file| file.base);
     let point_start = request.point.map_or(0, |point| point.log_start);
     log.log_start = request.log_start.max(point_start).max(first);
@@ -93,6 +94,16 @@ pub(super) fn open(mut log: Log, request: &OpenLog, listing: Listing) -> io::Res
     log.epochs.truncate_from_start(log.log_start);
     log.expire_producers(request.now_ms);
     Ok(opened(log, recovery))
+}
+
+/// A snapshot before the first segment cannot be brought up to date any more.
+fn remove_old_snapshots(log: &mut Log, first: Option<&LogFile>) -> io::Result<()> {
+    let first = first.map_or(Offset::MAX, |file| file.base);
+    let old = log.snapshots.partition_point(|offset| *offset < first);
+    for offset in log.snapshots.drain(..old) {
+        fs::remove_file(SegmentFile::Snapshot.path(&log.dir, offset))?;
+    }
+    Ok(())
 }
 
 fn opened(log: Log, mut recovery: Recovery) -> Opened {

@@ -233,9 +233,9 @@ impl<'a> Replay<'a> {
             && (epoch < 0 || epoch >= self.last_epoch)
     }
 
-    /// klamm's own logs have no gaps; one of Kafka's may, where it was compacted.
+    /// Only compaction leaves gaps: anywhere else a gap is where a crash took something.
     fn continues(&self, offset: Offset, expected: Offset) -> bool {
-        offset == expected || (self.point.is_none() && offset > expected)
+        offset == expected || (self.log.config.compacted && offset > expected)
     }
 
     fn accept(&mut self, segment: &mut Segment, found: &Found) {

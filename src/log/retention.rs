@@ -40,6 +40,7 @@ pub struct Timestamps(Vec<(Offset, TimestampMs, Offset)>);
 pub struct DeleteSegments {
     dir: Arc<Path>,
     bases: Vec<Offset>,
+    snapshots: Vec<Offset>,
     /// The active segment, whose file must exist before all others are gone.
     active: Offset,
 }
@@ -163,8 +164,10 @@ impl Log {
         self.log_start = self.log_start.max(first);
         self.epochs.truncate_from_start(self.log_start);
         self.epochs_changed = true;
-        self.snapshots.retain(|offset| *offset >= first);
+        let kept = self.snapshots.partition_point(|offset| *offset < first);
+        let kept = self.snapshots.split_off(kept);
         DeleteSegments {
+            snapshots: std::mem::replace(&mut self.snapshots, kept),
             dir: self.dir.clone(),
             bases: gone.iter().map(|segment| segment.base_offset).collect(),
             active: self.active().base_offset,
@@ -215,14 +218,16 @@ impl DeleteSegments {
             .append(true)
             .open(active)?;
         directory::sync_dir(&self.dir)?;
-        let mut renamed = Vec::new();
+        let snapshots = self.snapshots.iter();
+        let snapshots = snapshots.map(|offset| SegmentFile::Snapshot.path(&self.dir, *offset));
+        let renamed: io::Result<Vec<_>> = snapshots.map(mark_deleted).collect();
+        let mut renamed: Vec<_> = renamed?.into_iter().flatten().collect();
         for base in &self.bases {
             for kind in [
                 SegmentFile::Log,
                 SegmentFile::OffsetIndex,
                 SegmentFile::TimeIndex,
                 SegmentFile::TransactionIndex,
-                SegmentFile::Snapshot,
             ] {
                 renamed.extend(mark_deleted(kind.path(&self.dir, *base))?);
             }
