@@ -13,4 +13,4 @@ mod sending;
 mod server;
 
 pub use dispatch::{SERVED, Served};
-pub use server::{ServeError, serve};
+pub use server::{Announcement, ServeError, serve};

@@ -77,7 +77,7 @@ macro_rules! expect_reply {
 
 impl Shards {
     /// Joins the mesh and starts this core's shard. Core 0 brings the controller's state.
-    pub async fn start(
+    pub fn start(
         core: &Core,
         end: ShardMeshEnd,
         dir: DataDir,
@@ -102,8 +102,7 @@ impl Shards {
                 let shards: Option<Self> = handler_slot.borrow().clone();
                 let shards = shards.expect("the shard stands before the first call arrives");
                 shards.handle(call, ReplyTo::Remote(responder));
-            })
-            .await;
+            });
         let watches = Watches::default();
         let core = core.clone();
         let shards = Self(Rc::new(Inner { core, owned, mesh, watches, controlling }));

@@ -357,7 +357,7 @@ impl From<RecordError> for Refusal {
         let code = codes::of_records(&error);
         let message = Some(error.to_string());
         let records = match error {
-            RecordError::Rejected(rejected) => rejected.into_errors(),
+            RecordError::Rejected(rejected) => rejected.listed.into_iter().map(|one| (one.index, Some(one.fault.to_string()))).collect(),
             _ => Vec::new(),
         };
         Self { code, message, records }
