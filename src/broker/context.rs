@@ -18,71 +18,71 @@ use crate::shard::Shards;
 use crate::sys::arena::Chunk;
 
 /// One core's view of the broker. Shared by the core's connections; never leaves the core.
-pub struct Context {
+pub(super) struct Context {
     /// The core.
-    pub core: Core,
+    pub(super) core: Core,
     /// The way to every core's partitions.
-    pub shards: Shards,
+    pub(super) shards: Shards,
     /// The settings the process was started with.
-    pub config: Arc<BrokerConfig>,
+    pub(super) config: Arc<BrokerConfig>,
     /// Who this broker is.
-    pub identity: Arc<Identity>,
+    pub(super) identity: Arc<Identity>,
     /// Where authorisation is asked.
-    pub authorizer: Authorizer,
+    pub(super) authorizer: Authorizer,
     /// Incremental fetch sessions of this core's connections.
-    pub sessions: RefCell<FetchSessions>,
+    pub(super) sessions: RefCell<FetchSessions>,
     /// What responses on their way hold of the core's memory.
-    pub sending: Sending,
+    pub(super) sending: Sending,
     /// Producer ids that this core may still give out.
-    pub producer_ids: ProducerIds,
+    pub(super) producer_ids: ProducerIds,
 }
 
 /// What does not change while the process runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Identity {
+pub(super) struct Identity {
     /// From `meta.properties`.
-    pub cluster_id: String,
+    pub(super) cluster_id: String,
     /// This broker's number.
-    pub node_id: NodeId,
+    pub(super) node_id: NodeId,
     /// The data directory.
-    pub data_dir: PathBuf,
+    pub(super) data_dir: PathBuf,
     /// Its id (KIP-858).
-    pub directory_id: Uuid,
+    pub(super) directory_id: Uuid,
 }
 
 /// The unused rest of a block of producer ids.
 #[derive(Debug, Default)]
-pub struct ProducerIds {
+pub(super) struct ProducerIds {
     /// The next to give out.
-    pub next: Cell<i64>,
+    pub(super) next: Cell<i64>,
     /// How many are left.
-    pub left: Cell<i64>,
+    pub(super) left: Cell<i64>,
 }
 
 /// A request's frame and what is known of its sender.
 #[derive(Clone, Debug)]
-pub struct Request {
+pub(super) struct Request {
     /// What is asked.
-    pub api: ApiKey,
+    pub(super) api: ApiKey,
     /// In which version.
-    pub version: i16,
+    pub(super) version: i16,
     /// Comes back in the response.
-    pub correlation_id: i32,
+    pub(super) correlation_id: i32,
     /// How the client calls itself.
-    pub client_id: Option<String>,
+    pub(super) client_id: Option<String>,
     /// The whole frame without its length.
-    pub frame: Chunk,
+    pub(super) frame: Chunk,
     /// On whose behalf.
-    pub principal: Principal,
+    pub(super) principal: Principal,
     /// From where.
-    pub peer: SocketAddr,
+    pub(super) peer: SocketAddr,
     /// Index of the listener in the settings.
-    pub listener: usize,
+    pub(super) listener: usize,
 }
 
 impl Request {
     /// The head again, to encode a response with.
-    pub fn head(&self) -> RequestHead<'_> {
+    pub(super) fn head(&self) -> RequestHead<'_> {
         RequestHead {
             api: self.api,
             version: self.version,
@@ -94,17 +94,17 @@ impl Request {
 
 impl Context {
     /// The metadata as this core sees it now.
-    pub fn image(&self) -> Arc<MetadataImage> {
+    pub(super) fn image(&self) -> Arc<MetadataImage> {
         self.shards.image()
     }
 
     /// The wall clock.
-    pub fn now_ms(&self) -> TimestampMs {
+    pub(super) fn now_ms(&self) -> TimestampMs {
         self.core.now_ms()
     }
 
     /// Whether the sender may do this.
-    pub fn may(&self, request: &Request, operation: Operation, resource: Resource<'_>) -> bool {
+    pub(super) fn may(&self, request: &Request, operation: Operation, resource: Resource<'_>) -> bool {
         self.authorizer.allows(&request.principal, operation, resource)
     }
 }

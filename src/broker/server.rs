@@ -15,7 +15,8 @@ use super::sending::Sending;
 use crate::config::{BrokerConfig, CoreSelection, FetchPathChoice, FlushPolicy, Listener as Named};
 use crate::log::{self as partition_log, DataDir, DirectoryError, LoadedDir, MetaProperties};
 use crate::metadata::controller::BrokerRegistration;
-use crate::metadata::{BrokerEndpoint, Changes, MetadataImage};
+use crate::metadata::{Changes, MetadataImage};
+use crate::protocol::message::metadata_record::broker::BrokerEndpoint;
 use crate::model::Uuid;
 use crate::runtime::mesh::Mesh;
 use crate::runtime::{
@@ -154,7 +155,7 @@ enum Gate {
     #[default]
     Closed,
     /// The ports are known; the settings name them.
-    Bound(Arc<BrokerConfig>, Vec<SocketAddr>),
+    Bound(Arc<BrokerConfig>),
     /// Every core may accept.
     Open(Arc<BrokerConfig>, Vec<SocketAddr>),
     /// All logs are closed.
@@ -188,7 +189,7 @@ impl Start {
     async fn bound(&self, core: &Core) -> Option<Arc<BrokerConfig>> {
         loop {
             match &*self.gate() {
-                Gate::Bound(config, _) | Gate::Open(config, _) => return Some(config.clone()),
+                Gate::Bound(config) | Gate::Open(config, _) => return Some(config.clone()),
                 Gate::Closed => {}
                 Gate::Done | Gate::Failed(_) => return None,
             }
@@ -201,7 +202,7 @@ impl Start {
         loop {
             match &*self.gate() {
                 Gate::Open(_, addresses) => return Some(addresses.clone()),
-                Gate::Closed | Gate::Bound(..) => {}
+                Gate::Closed | Gate::Bound(_) => {}
                 Gate::Done | Gate::Failed(_) => return None,
             }
             core.sleep(GATE_POLL).await;
@@ -246,7 +247,7 @@ async fn lead(core: &Core, start: &Arc<Start>) -> Result<(), ServeError> {
     let boot = open_metadata_log(&dir, &config, &start.found).await?;
     let clean = boot.clean;
     let shards = Shards::start(core, start.take_end(core), dir, config.clone(), Some(boot));
-    *start.gate() = Gate::Bound(config.clone(), addresses.clone());
+    *start.gate() = Gate::Bound(config.clone());
     let image = shards.boot_controller(&registration(&config, &start.found.meta), clean).await?;
     open_logs(core, &shards, &image, &start.found).await?;
     shards.publish(everything(image.clone())).await?;

@@ -4,7 +4,9 @@ use clap::Args;
 
 use super::error::CliError;
 use super::settings::SettingArgs;
-use crate::config::BrokerConfig;
+use crate::broker::{self, Announcement};
+use crate::config::FlushPolicy;
+use crate::runtime;
 
 /// Start a broker
 ///
@@ -34,14 +36,34 @@ pub(super) fn run(args: &ServeArgs) -> Result<(), CliError> {
     for warning in &loaded.warnings {
         log::warn!("{warning}");
     }
-    start(&loaded.config)
+    runtime::abort_on_panic();
+    broker::serve(loaded.config, announce).map_err(|error| CliError::refused(error.to_string()))
 }
 
-/// Where the broker room takes over.
-fn start(config: &BrokerConfig) -> Result<(), CliError> {
-    let message = format!(
-        "cannot serve {}: this build has no broker yet",
-        config.data_dir.display()
-    );
-    Err(CliError::refused(message))
+/// What a person who started a broker wants to know.
+fn announce(news: &Announcement) {
+    let bootstrap = news.addresses.first().map(ToString::to_string).unwrap_or_default();
+    for address in &news.addresses {
+        println!("klamm: listening on {address}");
+    }
+    let mib = news.memory_bytes >> 20;
+    println!("  cores       {} ({mib} MiB of memory for records and requests)", news.cores);
+    println!("  data        {} ({} topics)", news.data_dir.display(), news.topics);
+    println!("  durability  {}", promise(news.flush));
+    println!("  old records sent by {:?}", news.fetch_path);
+    println!("  ready after {:.0?}", news.took);
+    println!();
+    println!("Try next, in another terminal:");
+    println!("  echo hello | klamm produce greetings -b {bootstrap}");
+    println!("  klamm consume greetings --from-beginning -b {bootstrap}");
+}
+
+fn promise(flush: FlushPolicy) -> &'static str {
+    match flush {
+        FlushPolicy::Durable => "acks=all is answered once the records would survive a power cut",
+        FlushPolicy::Written => {
+            "acks=all is answered once the records would survive a crash of klamm, \
+             not of the machine (klamm.flush=written)"
+        }
+    }
 }

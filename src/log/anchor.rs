@@ -16,8 +16,6 @@ use super::segment::Segment;
 use super::time_index;
 use crate::model::Offset;
 
-/// After so many bytes the state derived from them is worth writing down.
-const ANCHOR_INTERVAL_BYTES: u32 = 16 << 20;
 /// Snapshots that stand at no segment's base and are kept: the durable points on disk may still
 /// speak of the last but one.
 const FREE_SNAPSHOTS_KEPT: usize = 2;
@@ -76,7 +74,8 @@ impl Log {
     ///
     /// Cheap to ask: after each sync, or on a timer.
     pub fn plan_anchor(&mut self) -> Option<AnchorPlan> {
-        if self.anchoring || self.pending_anchor.is_some() || self.health == Health::Offline {
+        let waits = self.anchoring || self.pending_anchor.is_some();
+        if waits || !self.on_disk || self.health == Health::Offline {
             return None;
         }
         let active = self.active().base_offset;
@@ -85,7 +84,7 @@ impl Log {
         }
         let grown = self.end.position.saturating_sub(self.anchor.position);
         let same = self.anchor.segment_base == active && self.durable.segment_base == active;
-        (same && grown >= ANCHOR_INTERVAL_BYTES).then(|| self.anchor_at_end(false))
+        (same && grown >= self.config.anchor_interval_bytes).then(|| self.anchor_at_end(false))
     }
 
     /// The last work of a clean shutdown: exact lengths, complete indexes, producers, epochs.
@@ -95,19 +94,26 @@ impl Log {
     pub fn plan_close(&mut self) -> Option<AnchorPlan> {
         assert!(!self.is_busy(), "nothing is under way");
         let settled = self.durable.offset == self.end.offset && self.health != Health::Offline;
-        let current = self.anchor.offset == self.end.offset && !self.epochs_changed;
-        (self.on_disk && settled && !current).then(|| self.anchor_at_end(true))
+        let work = self.on_disk && settled && !self.is_closed();
+        work.then(|| self.anchor_at_end(true))
     }
 
     /// What the next start should know; `None` if it has to recover this log, or if nothing of
     /// the log was ever written.
     pub fn closed(&self) -> Option<Closed> {
-        let complete = self.anchor.offset == self.end.offset && self.health != Health::Offline;
+        let complete = self.is_closed() && self.health != Health::Offline;
         let point = self.durable_point().filter(|_| complete)?;
         Some(Closed {
             recovery_point: self.end.offset,
             point,
         })
+    }
+
+    /// Whether the files are as a clean shutdown leaves them.
+    pub(super) fn is_closed(&self) -> bool {
+        let active = self.active();
+        let exact = active.allocated == u64::from(active.size).max(1);
+        exact && self.anchor.offset == self.end.offset && !self.epochs_changed
     }
 
     /// A plan is done.

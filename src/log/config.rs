@@ -26,6 +26,9 @@ pub struct LogConfig {
     pub file_delete_delay_ms: u64,
     /// `producer.id.expiration.ms`: a producer silent for so long is forgotten.
     pub producer_expiration_ms: i64,
+    /// After so many bytes the state derived from the log (index entries, producers) is written
+    /// down: it bounds what recovery has to read, and the index entries kept in memory.
+    pub anchor_interval_bytes: u32,
     /// Largest step by which a segment's file grows ahead of its data.
     pub preallocate_bytes_max: u32,
 }
@@ -45,6 +48,7 @@ impl Default for LogConfig {
             delete_retained: true,
             file_delete_delay_ms: 60_000,
             producer_expiration_ms: DAY_MS,
+            anchor_interval_bytes: 16 << 20,
             preallocate_bytes_max: 64 << 20,
         }
     }

@@ -1,3 +1,4 @@
+use std::cell::Cell;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -19,6 +20,8 @@ struct Inner {
     core: Core,
     path: PathBuf,
     descriptors: DescriptorCache,
+    /// How often paths were forgotten.
+    forgotten: Cell<u64>,
 }
 
 impl DataDir {
@@ -29,6 +32,7 @@ impl DataDir {
             core,
             path,
             descriptors,
+            forgotten: Cell::new(0),
         }))
     }
 
@@ -70,7 +74,7 @@ impl DataDir {
     /// The `.log` file of a segment, for direct writes.
     pub(super) async fn writable(&self, dir: &Path, base: Offset) -> io::Result<File> {
         let path = SegmentFile::Log.path(dir, base);
-        self.0.descriptors.get(&path, OpenMode::DirectReadWrite).await
+        self.open(&path, OpenMode::DirectReadWrite).await
     }
 
     /// A segment's file, for reads through the page cache.
@@ -81,7 +85,7 @@ impl DataDir {
         base: Offset,
     ) -> io::Result<File> {
         let path = kind.path(dir, base);
-        self.0.descriptors.get(&path, OpenMode::BufferedRead).await
+        self.open(&path, OpenMode::BufferedRead).await
     }
 
     /// Drops what the cache holds of a segment whose files are renamed or removed.
@@ -89,5 +93,17 @@ impl DataDir {
         for kind in [SegmentFile::Log, SegmentFile::OffsetIndex, SegmentFile::TimeIndex] {
             self.0.descriptors.forget(&kind.path(dir, base));
         }
+        self.0.forgotten.set(self.0.forgotten.get() + 1);
+    }
+
+    /// What was opened while a path was forgotten may be what that path meant before: it serves
+    /// who asked for it and is not kept, since the path can mean another log's file soon.
+    async fn open(&self, path: &Path, mode: OpenMode) -> io::Result<File> {
+        let before = self.0.forgotten.get();
+        let file = self.0.descriptors.get(path, mode).await?;
+        if self.0.forgotten.get() != before {
+            self.0.descriptors.forget(path);
+        }
+        Ok(file)
     }
 }

@@ -209,7 +209,7 @@ impl Log {
 
     /// Below this offset Kafka may trust the files as they are: no padding, indexes complete.
     pub fn recovery_point(&self) -> Offset {
-        match self.anchor.offset == self.end.offset {
+        match self.is_closed() {
             true => self.end.offset,
             false => self.anchor.segment_base,
         }

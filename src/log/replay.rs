@@ -150,9 +150,12 @@ impl<'a> Replay<'a> {
         self.recovery.bytes_read += scanner.bytes_read;
         segment.allocated = u64::from(segment.size).max(1);
         let size = segment.size;
-        self.log.segments[at] = segment;
         let next = self.log.segments.get(at + 1).map(|next| next.base_offset);
         let goes_on = next.is_some_and(|next| self.continues(next, self.end.offset));
+        if goes_on {
+            segment.index_max_timestamp();
+        }
+        self.log.segments[at] = segment;
         self.cut(&known, size, &stop, !goes_on)?;
         Ok(goes_on)
     }

@@ -25,8 +25,17 @@ pub(super) struct Tail {
     extents: VecDeque<Extent>,
     /// The block the tail began in, if that was not at its beginning.
     head: Option<Head>,
-    /// Capacity of the newest extent, also after it was evicted.
+    pace: Pace,
+}
+
+/// How fast batches are copied in: it decides how large the next extent is.
+#[derive(Debug, Default)]
+struct Pace {
+    /// What the newest extent was meant to hold, also after it was evicted.
     extent_bytes: usize,
+    begun_ms: TimestampMs,
+    /// Bytes copied since then; adopted batches bring their own memory.
+    copied: usize,
 }
 
 /// The bytes of a block before the first batch of the tail: on disk, not in memory. The first
@@ -86,15 +95,20 @@ impl Tail {
             extent.segment_base == next.segment_base && extent.has_room(next.size)
         };
         if last.is_some_and(fits) {
+            self.pace.copied += next.size;
             return Ok(0);
         }
         let head = (next.position % BLOCK_BYTES as u64) as usize;
-        let wanted = self.next_extent_bytes(next.now_ms);
+        let wanted = self.pace.next_extent_bytes(next.now_ms);
         let bytes = wanted.max(head + next.size);
         let chunk = arena.allocate(bytes);
         let chunk = chunk.or_else(|| arena.allocate(head + next.size)).ok_or(NoMemory)?;
         let capacity = chunk.capacity();
-        self.extent_bytes = wanted;
+        self.pace = Pace {
+            extent_bytes: wanted,
+            begun_ms: next.now_ms,
+            copied: next.size,
+        };
         self.begin(chunk, 0, next);
         Ok(capacity)
     }
@@ -212,18 +226,6 @@ impl Tail {
         self.extents.back_mut().expect("the caller reserved a place")
     }
 
-    fn next_extent_bytes(&self, now_ms: TimestampMs) -> usize {
-        let Some(last) = self.extents.back() else {
-            return (self.extent_bytes / 4).clamp(EXTENT_BYTES_MIN, EXTENT_BYTES_MAX);
-        };
-        let bytes = match now_ms - last.begun_ms {
-            ..FILLED_FAST_MS => self.extent_bytes * 4,
-            FILLED_FAST_MS..FILLED_SLOWLY_MS => self.extent_bytes,
-            _ => self.extent_bytes / 4,
-        };
-        bytes.clamp(EXTENT_BYTES_MIN, EXTENT_BYTES_MAX)
-    }
-
     fn add_pieces(&self, arena: &Arena, extent: &Extent, last: bool, pieces: &mut Pieces) {
         let whole_end = extent.last_block_position();
         let mut start = pieces.position.max(extent.position);
@@ -252,6 +254,18 @@ impl Tail {
             (head.segment_base, head.position) == (extent.segment_base, extent.position)
         };
         self.head.as_ref().filter(begins)
+    }
+}
+
+impl Pace {
+    fn next_extent_bytes(&self, now_ms: TimestampMs) -> usize {
+        let filled = self.copied * 2 >= self.extent_bytes;
+        let bytes = match now_ms - self.begun_ms {
+            ..FILLED_FAST_MS if filled => self.extent_bytes * 4,
+            ..FILLED_SLOWLY_MS if filled => self.extent_bytes,
+            _ => self.extent_bytes / 4,
+        };
+        bytes.clamp(EXTENT_BYTES_MIN, EXTENT_BYTES_MAX)
     }
 }
 

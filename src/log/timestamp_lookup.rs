@@ -85,11 +85,12 @@ impl Log {
         let tail = self.tail.start_offset().map(|first| {
             self.tail.read(first, usize::MAX >> 1, self.end.offset, true)
         });
+        let candidates = (0..cold_segments).map(|at| self.candidate(at, wanted));
         TimestampLookup {
             dir: self.dir.clone(),
             wanted,
             log_start: self.log_start,
-            segments: (0..cold_segments).map(|at| self.candidate(at, wanted)).collect(),
+            segments: candidates.filter(|segment| segment.end_position > 0).collect(),
             tail: tail.unwrap_or_default(),
         }
     }

@@ -170,9 +170,8 @@ fn run_placed<T: Send, F: Future<Output = T>>(
             let thread = thread.spawn_scoped(scope, core).map_err(|error| failed(id, error))?;
             cores.push((go, thread));
         }
-        drop(report);
         // An error drops every `go`: cores that have come up go down again.
-        let watched = reports.iter().collect::<Result<Vec<_>, _>>()?;
+        let watched = reports.iter().take(count).collect::<Result<Vec<_>, _>>()?;
         let _watchdog = Watchdog::start(watched).map_err(|error| failed(0, error))?;
         for (go, _) in &cores {
             let _ = go.send(());

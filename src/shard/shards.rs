@@ -42,7 +42,6 @@ struct Inner {
 pub struct CoreGone;
 
 /// Where a reply goes.
-#[derive(Debug)]
 pub(super) enum ReplyTo {
     /// To a task of this core.
     Local(oneshot::Sender<ShardReply>),
@@ -50,6 +49,16 @@ pub(super) enum ReplyTo {
     Remote(Responder<ShardReply>),
     /// Nobody waits.
     Nobody,
+}
+
+impl std::fmt::Debug for ReplyTo {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Local(_) => "Local",
+            Self::Remote(_) => "Remote",
+            Self::Nobody => "Nobody",
+        })
+    }
 }
 
 impl ReplyTo {

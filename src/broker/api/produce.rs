@@ -47,7 +47,6 @@ enum Share {
 }
 
 /// An error of one partition, with what Kafka tells about it.
-#[derive(Default)]
 struct Refusal {
     code: ErrorCode,
     message: Option<String>,
@@ -267,11 +266,11 @@ fn answer(item: &mut Item, appended: &BTreeMap<CoreId, Vec<Appended>>) -> Answer
         log_start: -1,
     };
     match &mut item.share {
-        Share::Refused(refusal) => refused(std::mem::take(refusal)),
+        Share::Refused(refusal) => refused(std::mem::replace(refusal, ErrorCode::None.into())),
         Share::Sent { core, at } => match appended[core][*at] {
             Err(error) => refused(codes::of_partition(error).into()),
             Ok(done) => Answer {
-                refusal: Refusal::default(),
+                refusal: ErrorCode::None.into(),
                 base_offset: done.base_offset,
                 log_append_time: done.log_append_time,
                 log_start: done.log_start,
@@ -354,7 +353,7 @@ impl From<ErrorCode> for Refusal {
 
 impl From<RecordError> for Refusal {
     fn from(error: RecordError) -> Self {
-        let code = codes::of_records(&error);
+        let code = codes::of_record(&error);
         let message = Some(error.to_string());
         let records = match error {
             RecordError::Rejected(rejected) => rejected.listed.into_iter().map(|one| (one.index, Some(one.fault.to_string()))).collect(),
