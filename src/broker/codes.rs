@@ -29,7 +29,7 @@ pub(super) fn of_partition(error: PartitionError) -> ErrorCode {
 }
 
 /// What a producer is told of a batch that validation refused.
-pub(super) fn of_records(error: &RecordError) -> ErrorCode {
+pub(super) fn of_record(error: &RecordError) -> ErrorCode {
     match error {
         RecordError::Corrupt(_) => ErrorCode::CorruptMessage,
         RecordError::TooLarge { .. } | RecordError::TooLargeDecompressed { .. } => {
