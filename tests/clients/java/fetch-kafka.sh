@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Copies the jars of Apache Kafka 4.3.1 (broker, tools, clients) from Maven Central into one folder.
-#   fetch-kafka.sh [FOLDER]      FOLDER defaults to target/clients/kafka/libs of this repository.
+#   fetch-kafka.sh [FOLDER]      FOLDER defaults to target/clients/kafka/libs of this repository (KLAMM_CLIENTS_CACHE moves target/clients).
 # Does nothing when the folder already holds this pom's jars. Prints the folder as its last line.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../../.." && pwd)
-folder=${1:-${KLAMM_KAFKA_LIBS:-$root/target/clients/kafka/libs}}
+folder=${1:-${KLAMM_CLIENTS_CACHE:-$root/target/clients}/kafka/libs}
 
 if [ -f "$folder/.fetched" ] && cmp -s "$here/pom.xml" "$folder/.fetched"; then
     echo "$folder"

@@ -8,8 +8,28 @@ import { writeFileSync } from 'node:fs'
 const require = createRequire(import.meta.url)
 const { Kafka, CompressionTypes, CompressionCodecs, Partitioners, logLevel } = require('kafkajs')
 CompressionCodecs[CompressionTypes.Snappy] = require('kafkajs-snappy')
-const LZ4 = require('kafkajs-lz4')
-CompressionCodecs[CompressionTypes.LZ4] = new LZ4().codec
+const lz4 = require('lz4js') // kafkajs-lz4 has a native part that must be compiled
+CompressionCodecs[CompressionTypes.LZ4] = () => ({
+  compress: async encoder => lz4Frame(encoder.buffer),
+  decompress: async bytes => Buffer.from(lz4.decompress(bytes)),
+})
+
+// lz4js lets the blocks of a frame depend on each other, which Kafka refuses: here each stands alone.
+function lz4Frame(bytes) {
+  const parts = [Buffer.from([0x04, 0x22, 0x4d, 0x18, 0x60, 0x40, 0x82])] // version 1, independent, 64 KiB blocks
+  for (let start = 0; start < bytes.length; start += 65_536) {
+    const block = bytes.subarray(start, start + 65_536)
+    const packed = lz4.makeBuffer(lz4.compressBound(block.length))
+    const size = lz4.compressBlock(block, packed, 0, block.length, lz4HashTable())
+    const stored = size === 0 || size >= block.length
+    const header = Buffer.alloc(4)
+    header.writeUInt32LE(stored ? (block.length | 0x8000_0000) >>> 0 : size)
+    parts.push(header, stored ? block : Buffer.from(packed.slice(0, size)))
+  }
+  return Buffer.concat([...parts, Buffer.alloc(4)])
+}
+
+const lz4HashTable = () => new Uint32Array(1 << 16)
 
 const PARTITIONS = 3
 const short = !['', '0', undefined].includes(process.env.KLAMM_SHORT)
@@ -69,7 +89,7 @@ async function produce(admin, codec, acks, idempotent) {
   } catch (error) {
     check(`produce ${name}`, false, error)
   }
-  const deadline = Date.now() + 30_000
+  const deadline = Date.now() + 10_000
   let got = await logEnds(admin)
   while (got !== ends() && Date.now() < deadline) got = await logEnds(admin)
   check(`log end after ${name}`, got === ends(), `got ${got}, wanted ${ends()}`)
@@ -95,8 +115,9 @@ async function run() {
   check('created with partitions', described.topics[0].partitions.length === PARTITIONS, JSON.stringify(described))
   const again = await admin.createTopics({ topics: [{ topic, numPartitions: PARTITIONS, replicationFactor: 1 }] })
   check('creating it again is refused', again === false, again)
+  // -1 first: a fresh topic may refuse its first record, which only acks other than 0 tell.
   for (const codec of ['None', 'GZIP', 'Snappy', 'LZ4']) {
-    for (const acks of [0, 1, -1]) await produce(admin, codec, acks, false)
+    for (const acks of [-1, 1, 0]) await produce(admin, codec, acks, false)
   }
   await produce(admin, 'GZIP', -1, true)
   await seek(admin)

@@ -70,7 +70,7 @@ async def produce(codec, acks, idempotent):
 
 async def ends_reached(consumer, codec, acks):
     partitions = [TopicPartition(plan.topic, p) for p in range(PARTITIONS)]
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 10
     while True:
         got = {tp.partition: end for tp, end in (await consumer.end_offsets(partitions)).items()}
         if got == plan.ends() or time.monotonic() > deadline:

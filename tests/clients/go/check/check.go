@@ -171,7 +171,7 @@ func (p *Plan) Total() (total int) {
 
 // AwaitEnds waits for the log ends: acks=0 returns before the broker has the records.
 func (p *Plan) AwaitEnds(r *Report, name string, ends func() [Partitions]int64) {
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(10 * time.Second)
 	for {
 		got := ends()
 		if got == p.Ends() || time.Now().After(deadline) {

@@ -19,7 +19,8 @@ var (
 	codecs    = []sarama.CompressionCodec{
 		sarama.CompressionNone, sarama.CompressionGZIP, sarama.CompressionSnappy, sarama.CompressionLZ4, sarama.CompressionZSTD,
 	}
-	acks = []sarama.RequiredAcks{sarama.NoResponse, sarama.WaitForLocal, sarama.WaitForAll}
+	// WaitForAll first: a fresh topic may refuse its first record, which only acks other than 0 tell.
+	acks = []sarama.RequiredAcks{sarama.WaitForAll, sarama.WaitForLocal, sarama.NoResponse}
 )
 
 func main() {
