@@ -1,1 +1,0 @@
-//! Every setting of the broker: its name, meaning, default and bounds.

@@ -1,0 +1,25 @@
+//! Why a setting changes nothing, or nothing yet.
+
+pub(super) const AUTHORISATION: &str = "authorisation is not there yet";
+pub(super) const BUDGET: &str = "klamm bounds waiting requests by memory, see klamm.connection.*";
+pub(super) const COMPACTION: &str = "compaction is not there yet; compacted topics keep everything";
+pub(super) const CORES: &str = "klamm runs one thread on each core, see klamm.cores";
+pub(super) const EMBEDDED: &str = "the controller is embedded and needs no quorum";
+pub(super) const GROUPS: &str = "consumer groups are not there yet";
+pub(super) const KERNEL: &str = "klamm leaves the sizes of socket buffers to the kernel";
+pub(super) const LATER: &str = "it is not there yet";
+pub(super) const METRICS: &str = "metrics are not exported yet";
+pub(super) const ONE_DIR: &str = "klamm keeps everything in one data directory";
+pub(super) const ONE_NODE: &str = "a single node has no other brokers";
+pub(super) const PLUGIN: &str = "Java classes cannot be loaded";
+pub(super) const QUOTAS: &str = "quotas are not there yet";
+pub(super) const SASL: &str = "SASL is not there yet";
+pub(super) const SHARE: &str = "share groups are not there yet";
+pub(super) const STEPS: &str = "files grow in steps once something is written";
+pub(super) const STREAMS: &str = "streams groups are not there yet";
+pub(super) const SYNC: &str = "klamm.flush decides when data is synced";
+pub(super) const TEST: &str = "it serves Kafka's own tests";
+pub(super) const TIERED: &str = "tiered storage is not there yet";
+pub(super) const TLS: &str = "TLS is not there yet";
+pub(super) const TRANSACTIONS: &str = "transactions are not there yet";
+pub(super) const UNSTABLE: &str = "klamm offers finished versions only";

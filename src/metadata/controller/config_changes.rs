@@ -1,0 +1,132 @@
+//! What both ways of changing configurations share: which resources may be changed, and whether
+//! the outcome makes sense.
+
+use super::error::ApiError;
+use super::{Controller, TopicOperation};
+use crate::config::{
+    ConfigMap, Kind, TOPIC_SETTINGS, find, find_topic_setting, validate_broker_overrides,
+    validate_topic_overrides,
+};
+use crate::metadata::image::{ConfigResource, ResourceType};
+use crate::metadata::topic_name::check_topic_name;
+use crate::protocol::error_code::ErrorCode;
+use crate::protocol::message::metadata_record::MetadataRecord;
+use crate::protocol::message::metadata_record::config::ConfigRecord;
+
+impl Controller<'_> {
+    /// Refuses a resource that cannot be changed here, or not by the one who asks.
+    pub(super) fn check_changeable(&self, resource: &ConfigResource) -> Result<(), ApiError> {
+        let name = resource.name.as_str();
+        match resource.kind {
+            ResourceType::Topic if !self.access.may(TopicOperation::AlterConfigs, name) => {
+                Err(ApiError::bare(ErrorCode::TopicAuthorizationFailed))
+            }
+            ResourceType::Topic => check_topic_resource(name),
+            ResourceType::Broker if !self.access.may_configure_cluster(true) => {
+                Err(ApiError::bare(ErrorCode::ClusterAuthorizationFailed))
+            }
+            ResourceType::Broker => self.check_broker_resource(name),
+            other => Err(unknown_type(other)),
+        }
+    }
+
+    /// Refuses what a resource would have set after a change.
+    pub(super) fn check_outcome(
+        &self,
+        resource: &ConfigResource,
+        configs: &ConfigMap,
+    ) -> Result<(), ApiError> {
+        if resource.kind == ResourceType::Broker {
+            let per_broker = !resource.name.is_empty();
+            return validate_broker_overrides(configs, per_broker)
+                .map_err(|error| ApiError::invalid_request(error.to_string()));
+        }
+        validate_topic_overrides(&self.topic_layers(configs))
+            .map_err(|error| ApiError::invalid_config(&error))?;
+        if self.image.topic(&resource.name).is_some() {
+            return Ok(());
+        }
+        let message = format!("The topic '{}' does not exist.", resource.name);
+        Err(ApiError::new(ErrorCode::UnknownTopicOrPartition, message))
+    }
+
+    /// The name is empty, for all brokers, or this broker's id.
+    pub(super) fn check_broker_resource(&self, name: &str) -> Result<(), ApiError> {
+        if name.is_empty() {
+            return Ok(());
+        }
+        let id: i32 = name.parse().map_err(|_| {
+            ApiError::invalid_request(format!("Node id must be an integer, but it is: {name}"))
+        })?;
+        let me = self.node_id();
+        if id == me {
+            return Ok(());
+        }
+        let message = format!("Unexpected broker id, expected {me}, but received {name}");
+        Err(ApiError::invalid_request(message))
+    }
+}
+
+/// Whether the setting is a list, which alone can be appended to.
+pub(super) fn is_list(kind: ResourceType, name: &str) -> bool {
+    let setting_kind = match kind {
+        ResourceType::Topic => find_topic_setting(name).map(|setting| setting.kind),
+        _ => find(name).map(|setting| setting.kind),
+    };
+    setting_kind == Some(Kind::List)
+}
+
+/// What a list is before anything was set.
+pub(super) fn default_text(kind: ResourceType, name: &str) -> &'static str {
+    match kind {
+        ResourceType::Topic => find_topic_setting(name).map_or("", |setting| setting.default),
+        _ => find(name)
+            .and_then(|setting| setting.default)
+            .unwrap_or_default(),
+    }
+}
+
+/// The records that lead from `before` to `after`. For brokers also the values that stay, if
+/// named in `touched`: Kafka's brokers reload files on them.
+pub(super) fn change_records<'a>(
+    resource: &ConfigResource,
+    before: &ConfigMap,
+    after: &ConfigMap,
+    touched: impl Iterator<Item = &'a str>,
+) -> Vec<MetadataRecord> {
+    let is_broker = resource.kind == ResourceType::Broker;
+    let changed = |name: &&str| before.get(*name) != after.get(*name);
+    let record = |name: &str| ConfigRecord {
+        resource_type: resource.kind.number(),
+        resource_name: resource.name.clone(),
+        name: name.to_owned(),
+        value: after.get(name).cloned(),
+    };
+    let written = touched.filter(|name| is_broker || changed(name));
+    written.map(|name| record(name).into()).collect()
+}
+
+pub(super) fn unknown_type(kind: ResourceType) -> ApiError {
+    let message = match kind {
+        ResourceType::Other(number) => format!("Unknown resource type {number}"),
+        known => format!(
+            "Configurations of type {} are not there yet",
+            known.number()
+        ),
+    };
+    ApiError::invalid_request(message)
+}
+
+pub(super) fn check_topic_resource(name: &str) -> Result<(), ApiError> {
+    if name.is_empty() {
+        return Err(ApiError::invalid_request(
+            "Default topic resources are not allowed.",
+        ));
+    }
+    let invalid = |message| ApiError::new(ErrorCode::InvalidTopicException, message);
+    check_topic_name(name).map_err(invalid)
+}
+
+// The table is small; a request that names each setting once stays far below the bound on
+// records, however many resources a topic list has.
+const _: () = assert!(TOPIC_SETTINGS.len() < crate::metadata::RECORDS_PER_OPERATION_MAX);

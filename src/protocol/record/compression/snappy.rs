@@ -1,0 +1,145 @@
+//! Snappy: blocks in the framing of Java's stream (xerial), or one bare block.
+//!
+//! Java and most others send the framing, librdkafka and franz-go a bare block; Kafka's reader
+//! tells them apart by the first bytes, and so does this one. Written is the framing.
+
+use snap::raw;
+
+use super::scratch::Scratch;
+use super::{Allowance, CompressionError};
+use crate::protocol::record::Codec;
+
+const MAGIC: [u8; 8] = *b"\x82SNAPPY\0";
+/// Magic, version and lowest compatible version, both 1.
+const HEADER: [u8; 16] = *b"\x82SNAPPY\0\0\0\0\x01\0\0\0\x01";
+/// What Java's stream puts into one block.
+const WRITTEN_BLOCK_BYTES: usize = 32 * 1024;
+/// No block grows more than this: three bytes can repeat at most 64.
+const EXPANSION_MAX: usize = 22;
+const MALFORMED: CompressionError = CompressionError::Malformed(Codec::Snappy);
+
+#[derive(Debug)]
+pub(super) struct Decoder<'a> {
+    input: &'a [u8],
+    framed: bool,
+    block: Scratch,
+}
+
+impl<'a> Decoder<'a> {
+    pub(super) fn new(input: &'a [u8]) -> Self {
+        let framed = is_header(input);
+        Self {
+            input: if framed {
+                &input[HEADER.len()..]
+            } else {
+                input
+            },
+            framed,
+            block: Scratch::new(0),
+        }
+    }
+
+    pub(super) fn next_piece(
+        &mut self,
+        allowance: Allowance,
+    ) -> Result<Option<&[u8]>, CompressionError> {
+        let Some(block) = self.next_block()? else {
+            return Ok(None);
+        };
+        let len = raw::decompress_len(block).map_err(|_| MALFORMED)?;
+        if len > block.len() * EXPANSION_MAX {
+            return Err(MALFORMED);
+        }
+        allowance.check(len)?;
+        self.block.ensure(len);
+        let decoded = raw::Decoder::new().decompress(block, &mut self.block[..len]);
+        let len = decoded.map_err(|_| MALFORMED)?;
+        Ok(Some(&self.block[..len]))
+    }
+
+    fn next_block(&mut self) -> Result<Option<&'a [u8]>, CompressionError> {
+        if self.input.is_empty() {
+            return Ok(None);
+        }
+        if !self.framed {
+            return Ok(Some(std::mem::take(&mut self.input)));
+        }
+        // Streams may have been written one after the other, header and all.
+        while is_header(self.input) {
+            self.input = &self.input[HEADER.len()..];
+        }
+        let Some((len, rest)) = self.input.split_first_chunk() else {
+            // Java's reader ends at an incomplete length.
+            return Ok(None);
+        };
+        let len = u32::from_be_bytes(*len) as usize;
+        let (block, rest) = rest.split_at_checked(len).ok_or(MALFORMED)?;
+        self.input = rest;
+        Ok(Some(block))
+    }
+}
+
+fn is_header(input: &[u8]) -> bool {
+    input.len() >= HEADER.len() && input.starts_with(&MAGIC)
+}
+
+#[derive(Debug)]
+pub(super) struct Encoder {
+    out: Vec<u8>,
+    pending: Vec<u8>,
+    raw: raw::Encoder,
+}
+
+impl Encoder {
+    pub(super) fn new(mut out: Vec<u8>) -> Self {
+        out.extend_from_slice(&HEADER);
+        Self {
+            out,
+            pending: Vec::new(),
+            raw: raw::Encoder::new(),
+        }
+    }
+
+    pub(super) fn write(&mut self, mut bytes: &[u8]) {
+        while self.pending.len() + bytes.len() >= WRITTEN_BLOCK_BYTES {
+            let (now, later) = bytes.split_at(WRITTEN_BLOCK_BYTES - self.pending.len());
+            bytes = later;
+            if self.pending.is_empty() {
+                self.put_block(now);
+            } else {
+                self.pending.extend_from_slice(now);
+                self.put_pending();
+            }
+        }
+        self.pending.extend_from_slice(bytes);
+    }
+
+    pub(super) fn out_bytes(&self) -> usize {
+        self.out.len()
+    }
+
+    pub(super) fn finish(mut self) -> Vec<u8> {
+        if !self.pending.is_empty() {
+            self.put_pending();
+        }
+        self.out
+    }
+
+    fn put_pending(&mut self) {
+        let mut pending = std::mem::take(&mut self.pending);
+        self.put_block(&pending);
+        pending.clear();
+        self.pending = pending;
+    }
+
+    fn put_block(&mut self, data: &[u8]) {
+        let at = self.out.len();
+        let block = at + 4;
+        self.out
+            .resize(block + raw::max_compress_len(data.len()), 0);
+        let compressed = self.raw.compress(data, &mut self.out[block..]);
+        let len = compressed.expect("the buffer holds the largest output");
+        self.out[at..block].copy_from_slice(&(len as u32).to_be_bytes());
+        self.out.truncate(block + len);
+    }
+}
