@@ -15,7 +15,10 @@ use std::path::Path;
 /// # Errors
 /// Those of `preadv2(2)`.
 pub fn read_resident(file: impl AsFd, into: &mut [u8], position: u64) -> io::Result<Option<usize>> {
-    let part = libc::iovec { iov_base: into.as_mut_ptr().cast(), iov_len: into.len() };
+    let part = libc::iovec {
+        iov_base: into.as_mut_ptr().cast(),
+        iov_len: into.len(),
+    };
     let fd = file.as_fd().as_raw_fd();
     // SAFETY: `part` describes `into`, which is exclusively ours during the call.
     let read = unsafe { libc::preadv2(fd, &part, 1, position as libc::off_t, libc::RWF_NOWAIT) };
@@ -89,12 +92,22 @@ mod tests {
         let dir = tempfile::tempdir_in(".").expect("a directory on a real disk");
         let path = dir.path().join("file");
         std::fs::write(&path, vec![7; 1 << 20]).expect("written");
-        let file = File::options().read(true).write(true).open(&path).expect("opened");
+        let file = File::options()
+            .read(true)
+            .write(true)
+            .open(&path)
+            .expect("opened");
         assert!(is_resident(&file, 0, 1 << 20).expect("probed"));
         let mut bytes = [0; 100];
-        assert_eq!(read_resident(&file, &mut bytes, 50).expect("read"), Some(100));
+        assert_eq!(
+            read_resident(&file, &mut bytes, 50).expect("read"),
+            Some(100)
+        );
         assert_eq!(bytes, [7; 100]);
-        assert_eq!(read_resident(&file, &mut bytes, 1 << 20).expect("read"), Some(0));
+        assert_eq!(
+            read_resident(&file, &mut bytes, 1 << 20).expect("read"),
+            Some(0)
+        );
         file.sync_all().expect("synced");
         advise_not_needed(&file);
         assert!(!is_resident(&file, 0, 1 << 20).expect("probed"));

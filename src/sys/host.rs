@@ -7,18 +7,26 @@ use std::path::Path;
 ///
 /// `None` when neither can be read.
 pub fn memory_bytes() -> Option<u64> {
-    let host = fs::read_to_string("/proc/meminfo").ok().and_then(|text| total_memory(&text));
+    let host = fs::read_to_string("/proc/meminfo")
+        .ok()
+        .and_then(|text| total_memory(&text));
     host.into_iter().chain(cgroup_limit()).min()
 }
 
 /// The kernel's switch for io_uring: 0 everybody may, 1 only privileged ones, 2 nobody.
 /// `None` where the kernel has no such switch.
 pub fn io_uring_switch() -> Option<u32> {
-    fs::read_to_string("/proc/sys/kernel/io_uring_disabled").ok()?.trim().parse().ok()
+    fs::read_to_string("/proc/sys/kernel/io_uring_disabled")
+        .ok()?
+        .trim()
+        .parse()
+        .ok()
 }
 
 fn total_memory(meminfo: &str) -> Option<u64> {
-    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let line = meminfo
+        .lines()
+        .find_map(|line| line.strip_prefix("MemTotal:"))?;
     let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kib * 1024)
 }
@@ -30,9 +38,11 @@ fn cgroup_limit() -> Option<u64> {
         let (controllers, path) = line.split_once(':')?.1.split_once(':')?;
         match controllers {
             "" => least_limit(Path::new("/sys/fs/cgroup"), path, "memory.max"),
-            "memory" => {
-                least_limit(Path::new("/sys/fs/cgroup/memory"), path, "memory.limit_in_bytes")
-            }
+            "memory" => least_limit(
+                Path::new("/sys/fs/cgroup/memory"),
+                path,
+                "memory.limit_in_bytes",
+            ),
             _ => None,
         }
     });
@@ -52,7 +62,10 @@ mod tests {
 
     #[test]
     fn memory_is_read() {
-        assert_eq!(total_memory("MemTotal:       16 kB\nMemFree: 3 kB\n"), Some(16 * 1024));
+        assert_eq!(
+            total_memory("MemTotal:       16 kB\nMemFree: 3 kB\n"),
+            Some(16 * 1024)
+        );
         assert!(memory_bytes().is_some_and(|bytes| bytes > 1 << 26));
     }
 }

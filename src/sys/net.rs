@@ -69,7 +69,11 @@ mod tests {
     fn a_full_socket_says_so() {
         let (sender, _receiver) = UnixStream::pair().expect("a pair");
         let bytes = vec![0; 1 << 20];
-        let full = (0..1000).find_map(|_| send_vectored(&sender, &[IoSlice::new(&bytes)], false).err());
-        assert_eq!(full.expect("full at last").kind(), io::ErrorKind::WouldBlock);
+        let full =
+            (0..1000).find_map(|_| send_vectored(&sender, &[IoSlice::new(&bytes)], false).err());
+        assert_eq!(
+            full.expect("full at last").kind(),
+            io::ErrorKind::WouldBlock
+        );
     }
 }

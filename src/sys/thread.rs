@@ -46,7 +46,10 @@ pub fn set_precise_timers() {
 
 /// Processor time the calling thread has used.
 pub fn processor_time() -> Duration {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
     // SAFETY: `time` is ours; the clock exists on every Linux.
     unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) };
     Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
@@ -74,7 +77,10 @@ pub fn locked_memory_limit() -> io::Result<Option<u64>> {
 }
 
 fn limit_of(resource: libc::__rlimit_resource_t) -> io::Result<libc::rlimit> {
-    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
     // SAFETY: a structure that is ours.
     super::answer(unsafe { libc::getrlimit(resource, &mut limit) } as isize)?;
     Ok(limit)
@@ -100,6 +106,9 @@ mod tests {
             kick(thread);
             std::thread::sleep(Duration::from_millis(1));
         }
-        assert_eq!(sleeper.join().expect("no panic"), (-1, io::ErrorKind::Interrupted));
+        assert_eq!(
+            sleeper.join().expect("no panic"),
+            (-1, io::ErrorKind::Interrupted)
+        );
     }
 }

@@ -10,8 +10,15 @@ use std::task::{Context, Poll, Wake, Waker};
 /// Any number of futures: they share one waker that stands for the task's, and a wake polls
 /// every unfinished one again, so they should be few or finish together (a group of writes).
 pub fn join_all<F: Future>(futures: Vec<F>) -> JoinAll<F> {
-    let parts = futures.into_iter().map(|future| Part::Running(Box::pin(future))).collect();
-    JoinAll { parts, relay: Arc::default(), running_from: 0 }
+    let parts = futures
+        .into_iter()
+        .map(|future| Part::Running(Box::pin(future)))
+        .collect();
+    JoinAll {
+        parts,
+        relay: Arc::default(),
+        running_from: 0,
+    }
 }
 
 /// See [`join_all`].
@@ -41,7 +48,11 @@ impl<F: Future> Future for JoinAll<F> {
         for part in &mut this.parts[this.running_from..] {
             part.poll(cx);
         }
-        let running = this.parts.iter().skip(this.running_from).position(Part::is_running);
+        let running = this
+            .parts
+            .iter()
+            .skip(this.running_from)
+            .position(Part::is_running);
         if let Some(more) = running {
             this.running_from += more;
             return Poll::Pending;
@@ -89,7 +100,11 @@ impl Relay {
 impl Wake for Relay {
     fn wake(self: Arc<Self>) {
         // Taken, not cloned: one wake is enough until the next poll, which sets it anew.
-        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let task = self
+            .task
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         if let Some(task) = task {
             task.wake();
         }
@@ -131,7 +146,10 @@ mod tests {
             assert!(Pin::new(&mut all).poll(cx).is_pending());
             sender.send(n).expect("the receiver lives");
         }
-        assert_eq!(Pin::new(&mut all).poll(cx), Poll::Ready(vec![Ok(0), Ok(1), Ok(2)]));
+        assert_eq!(
+            Pin::new(&mut all).poll(cx),
+            Poll::Ready(vec![Ok(0), Ok(1), Ok(2)])
+        );
     }
 
     #[test]

@@ -14,7 +14,12 @@ pub fn channel<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
         senders: Cell::new(1),
         receiver_gone: Cell::new(false),
     });
-    (Sender { queue: queue.clone() }, Receiver { queue })
+    (
+        Sender {
+            queue: queue.clone(),
+        },
+        Receiver { queue },
+    )
 }
 
 /// Puts values in; clones put into the same queue.
@@ -86,7 +91,9 @@ impl<T> Sender<T> {
 impl<T> Clone for Sender<T> {
     fn clone(&self) -> Self {
         self.queue.senders.set(self.queue.senders.get() + 1);
-        Self { queue: self.queue.clone() }
+        Self {
+            queue: self.queue.clone(),
+        }
     }
 }
 

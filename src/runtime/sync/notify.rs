@@ -79,7 +79,9 @@ fn wake_one(state: &Rc<RefCell<State>>) {
             None => return state.borrow_mut().remembered = true,
             Some(gone) if gone.is_closed() => {}
             Some(waiter) => {
-                let _ = waiter.send(Notification { pass_on: Some(state.clone()) });
+                let _ = waiter.send(Notification {
+                    pass_on: Some(state.clone()),
+                });
                 return;
             }
         }

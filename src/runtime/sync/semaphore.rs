@@ -29,8 +29,14 @@ struct State {
 impl Semaphore {
     /// A semaphore with `permits` to give.
     pub fn new(permits: usize) -> Self {
-        let state = State { available: permits, total: permits, waiters: VecDeque::new() };
-        Self { state: Rc::new(RefCell::new(state)) }
+        let state = State {
+            available: permits,
+            total: permits,
+            waiters: VecDeque::new(),
+        };
+        Self {
+            state: Rc::new(RefCell::new(state)),
+        }
     }
 
     /// Permits that nobody holds.
@@ -46,7 +52,10 @@ impl Semaphore {
             return None;
         }
         state.available -= count;
-        Some(Permit { state: self.state.clone(), count })
+        Some(Permit {
+            state: self.state.clone(),
+            count,
+        })
     }
 
     /// Waits for `count` permits, in turn.
@@ -54,19 +63,28 @@ impl Semaphore {
     /// # Panics
     /// When the semaphore never had so many.
     pub async fn acquire(&self, count: usize) -> Permit {
-        assert!(count <= self.state.borrow().total, "more permits than there are");
+        assert!(
+            count <= self.state.borrow().total,
+            "more permits than there are"
+        );
         if let Some(permit) = self.try_acquire(count) {
             return permit;
         }
         let (sender, receiver) = oneshot::channel();
         self.state.borrow_mut().waiters.push_back((count, sender));
-        receiver.await.expect("the semaphore answers its waiters while one holds it")
+        receiver
+            .await
+            .expect("the semaphore answers its waiters while one holds it")
     }
 }
 
 impl State {
     fn forget_gone(&mut self) {
-        while self.waiters.front().is_some_and(|(_, waiter)| waiter.is_closed()) {
+        while self
+            .waiters
+            .front()
+            .is_some_and(|(_, waiter)| waiter.is_closed())
+        {
             self.waiters.pop_front();
         }
     }
@@ -84,9 +102,14 @@ impl Drop for Permit {
         self.state.borrow_mut().available += self.count;
         loop {
             let served = self.state.borrow_mut().next_served();
-            let Some((count, waiter)) = served else { return };
+            let Some((count, waiter)) = served else {
+                return;
+            };
             // The waiter is there, or `next_served` had passed it over.
-            let _ = waiter.send(Self { state: self.state.clone(), count });
+            let _ = waiter.send(Self {
+                state: self.state.clone(),
+                count,
+            });
         }
     }
 }
@@ -106,13 +129,22 @@ mod tests {
         let mut three = pin!(semaphore.acquire(3));
         let mut one = Box::pin(semaphore.acquire(1));
         assert!(three.as_mut().poll(cx).is_pending());
-        assert!(one.as_mut().poll(cx).is_pending(), "one is free, but three came first");
+        assert!(
+            one.as_mut().poll(cx).is_pending(),
+            "one is free, but three came first"
+        );
         drop(two);
-        let Poll::Ready(held) = three.as_mut().poll(cx) else { panic!("served") };
+        let Poll::Ready(held) = three.as_mut().poll(cx) else {
+            panic!("served")
+        };
         assert_eq!(semaphore.available(), 0);
         drop(held);
         assert_eq!(semaphore.available(), 2);
         drop(one);
-        assert_eq!(semaphore.available(), 3, "a permit sent to a dropped wait comes back");
+        assert_eq!(
+            semaphore.available(),
+            3,
+            "a permit sent to a dropped wait comes back"
+        );
     }
 }

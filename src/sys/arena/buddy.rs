@@ -30,8 +30,15 @@ pub(super) struct Buddy {
 
 impl Buddy {
     pub(super) fn new(pages: usize) -> Self {
-        let free = (0..=ORDER_MAX).map(|order| BitSet::new((pages >> order) + 1)).collect();
-        let mut buddy = Self { free, kept: vec![Vec::new(); KEPT_PAGES_MAX + 1], kept_pages: 0, pages };
+        let free = (0..=ORDER_MAX)
+            .map(|order| BitSet::new((pages >> order) + 1))
+            .collect();
+        let mut buddy = Self {
+            free,
+            kept: vec![Vec::new(); KEPT_PAGES_MAX + 1],
+            kept_pages: 0,
+            pages,
+        };
         buddy.merge_run(0, pages);
         buddy
     }
@@ -85,12 +92,22 @@ impl Buddy {
     fn cut(&mut self, pages: usize) -> Option<usize> {
         let order = pages.next_power_of_two().trailing_zeros() as usize;
         let from_top = pages >= LARGE_PAGES;
-        let find = |blocks: &BitSet| if from_top { blocks.last() } else { blocks.first() };
-        let (found, number) =
-            (order..=ORDER_MAX).find_map(|at| find(self.free.get(at)?).map(|number| (at, number)))?;
+        let find = |blocks: &BitSet| {
+            if from_top {
+                blocks.last()
+            } else {
+                blocks.first()
+            }
+        };
+        let (found, number) = (order..=ORDER_MAX)
+            .find_map(|at| find(self.free.get(at)?).map(|number| (at, number)))?;
         self.free[found].remove(number);
         let (block, block_pages) = (number << found, 1 << found);
-        let first = if from_top { block + block_pages - (1 << order) } else { block };
+        let first = if from_top {
+            block + block_pages - (1 << order)
+        } else {
+            block
+        };
         self.merge_run(block, first - block);
         self.merge_run(first + pages, block + block_pages - first - pages);
         Some(first)
@@ -99,7 +116,11 @@ impl Buddy {
     /// Frees a run of any length as the aligned blocks it consists of.
     fn merge_run(&mut self, mut first: usize, mut pages: usize) {
         while pages > 0 {
-            let aligned = if first == 0 { ORDER_MAX } else { first.trailing_zeros() as usize };
+            let aligned = if first == 0 {
+                ORDER_MAX
+            } else {
+                first.trailing_zeros() as usize
+            };
             let order = aligned.min(pages.ilog2() as usize).min(ORDER_MAX);
             self.merge_block(first, order);
             first += 1 << order;
@@ -109,7 +130,10 @@ impl Buddy {
 
     fn merge_block(&mut self, first: usize, mut order: usize) {
         let mut number = first >> order;
-        debug_assert!(first + (1 << order) <= self.pages, "a block beyond the arena");
+        debug_assert!(
+            first + (1 << order) <= self.pages,
+            "a block beyond the arena"
+        );
         debug_assert!(!self.free[order].contains(number), "a block freed twice");
         while order < ORDER_MAX && self.free[order].remove(number ^ 1) {
             number >>= 1;
@@ -125,7 +149,11 @@ mod tests {
 
     fn largest_free(buddy: &mut Buddy) -> usize {
         buddy.merge_kept();
-        buddy.free_blocks(0).map(|(_, pages)| pages).max().unwrap_or(0)
+        buddy
+            .free_blocks(0)
+            .map(|(_, pages)| pages)
+            .max()
+            .unwrap_or(0)
     }
 
     #[test]
@@ -139,7 +167,9 @@ mod tests {
         for id in 1..30_000 {
             if random.bool() || runs.is_empty() {
                 let want = Buddy::rounded(1 << random.u32(0..10));
-                let Some(first) = buddy.take(want) else { continue };
+                let Some(first) = buddy.take(want) else {
+                    continue;
+                };
                 assert!(owner[first..first + want].iter().all(|page| *page == 0));
                 owner[first..first + want].fill(id);
                 runs.push((first, want, id));
@@ -154,14 +184,20 @@ mod tests {
             buddy.give(first, taken);
         }
         assert_eq!(largest_free(&mut buddy), untouched);
-        assert_eq!(buddy.free_blocks(0).map(|(_, pages)| pages).sum::<usize>(), pages);
+        assert_eq!(
+            buddy.free_blocks(0).map(|(_, pages)| pages).sum::<usize>(),
+            pages
+        );
     }
 
     #[test]
     fn rounding_wastes_at_most_an_eighth() {
         for pages in 1..100_000 {
             let rounded = Buddy::rounded(pages);
-            assert!(rounded >= pages && rounded - pages <= pages / 8, "{pages} -> {rounded}");
+            assert!(
+                rounded >= pages && rounded - pages <= pages / 8,
+                "{pages} -> {rounded}"
+            );
             assert_eq!(Buddy::rounded(rounded), rounded);
         }
     }
@@ -170,7 +206,9 @@ mod tests {
     fn small_runs_leave_the_high_end_to_large_ones() {
         let mut buddy = Buddy::new(65_536);
         let small: Vec<_> = (0..1000).map(|_| buddy.take(1).expect("room")).collect();
-        let large = buddy.take(25_600).expect("100 MiB beside a thousand small runs");
+        let large = buddy
+            .take(25_600)
+            .expect("100 MiB beside a thousand small runs");
         assert!(small.iter().all(|first| *first < 1000) && large > 32_000);
     }
 }

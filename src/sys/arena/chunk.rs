@@ -28,7 +28,12 @@ unsafe impl Sync for ChunkMut {}
 impl ChunkMut {
     /// The writer of a fresh block of `capacity` bytes whose only reference is `block`.
     pub(super) fn new(block: BlockRef, capacity: usize) -> Self {
-        Self { address: block.address(), block, capacity, sealed: 0 }
+        Self {
+            address: block.address(),
+            block,
+            capacity,
+            sealed: 0,
+        }
     }
 
     /// How many bytes it holds, sealed or not: a multiple of 4096.
@@ -51,8 +56,14 @@ impl ChunkMut {
     /// # Panics
     /// When the range begins below the mark or ends beyond the capacity.
     pub fn writable(&mut self, range: Range<usize>) -> &mut [u8] {
-        assert!(self.sealed <= range.start, "sealed bytes are never written again");
-        assert!(range.start <= range.end && range.end <= self.capacity, "a range of the chunk");
+        assert!(
+            self.sealed <= range.start,
+            "sealed bytes are never written again"
+        );
+        assert!(
+            range.start <= range.end && range.end <= self.capacity,
+            "a range of the chunk"
+        );
         // SAFETY: the range is inside the block, whose memory is initialised (fresh pages are
         // zeros), and above the mark, where no `Chunk` reaches; `&mut self` makes it exclusive.
         unsafe {
@@ -65,7 +76,10 @@ impl ChunkMut {
     /// # Panics
     /// When the mark would fall or pass the capacity.
     pub fn seal(&mut self, upto: usize) {
-        assert!(self.sealed <= upto && upto <= self.capacity, "the mark only rises");
+        assert!(
+            self.sealed <= upto && upto <= self.capacity,
+            "the mark only rises"
+        );
         self.sealed = upto;
     }
 
@@ -75,7 +89,12 @@ impl ChunkMut {
     /// When the range passes the mark.
     pub fn slice(&self, range: Range<usize>) -> Chunk {
         let bytes = NonNull::from(self.read(range));
-        Chunk { bytes, _memory: Memory::Block { _reference: self.block.clone() } }
+        Chunk {
+            bytes,
+            _memory: Memory::Block {
+                _reference: self.block.clone(),
+            },
+        }
     }
 
     /// Sealed bytes, borrowed.
@@ -83,17 +102,22 @@ impl ChunkMut {
     /// # Panics
     /// When the range passes the mark.
     pub fn read(&self, range: Range<usize>) -> &[u8] {
-        assert!(range.start <= range.end && range.end <= self.sealed, "a range of sealed bytes");
+        assert!(
+            range.start <= range.end && range.end <= self.sealed,
+            "a range of sealed bytes"
+        );
         // SAFETY: inside the block, initialised, and below the mark, where nobody writes.
-        unsafe {
-            std::slice::from_raw_parts(self.address.add(range.start).as_ptr(), range.len())
-        }
+        unsafe { std::slice::from_raw_parts(self.address.add(range.start).as_ptr(), range.len()) }
     }
 }
 
 impl fmt::Debug for ChunkMut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ChunkMut({} of {} bytes sealed)", self.sealed, self.capacity)
+        write!(
+            f,
+            "ChunkMut({} of {} bytes sealed)",
+            self.sealed, self.capacity
+        )
     }
 }
 
@@ -120,14 +144,20 @@ unsafe impl Sync for Chunk {}
 impl Chunk {
     /// No bytes.
     pub fn empty() -> Self {
-        Self { bytes: NonNull::from(&[]), _memory: Memory::Static }
+        Self {
+            bytes: NonNull::from(&[]),
+            _memory: Memory::Static,
+        }
     }
 
     /// Bytes that stand outside any arena: small, rebuilt, or of a test.
     pub fn from_vec(bytes: Vec<u8>) -> Self {
         let memory = Arc::new(bytes);
         let bytes = NonNull::from(memory.as_slice());
-        Self { bytes, _memory: Memory::Heap { _reference: memory } }
+        Self {
+            bytes,
+            _memory: Memory::Heap { _reference: memory },
+        }
     }
 
     /// A part of it, sharing the memory.
@@ -135,7 +165,10 @@ impl Chunk {
     /// # Panics
     /// When the range passes the end.
     pub fn slice(&self, range: Range<usize>) -> Self {
-        Self { bytes: NonNull::from(&self[range]), _memory: self._memory.clone() }
+        Self {
+            bytes: NonNull::from(&self[range]),
+            _memory: self._memory.clone(),
+        }
     }
 
     /// Whether direct I/O can take it: address and length are multiples of 4096.

@@ -40,7 +40,9 @@ impl Arena {
     /// When the kernel refuses the address space.
     pub fn new(budget_bytes: usize) -> io::Result<Self> {
         let shared = Shared::reserve(budget_bytes)?;
-        Ok(Self { owner: Rc::new(Owner { shared }) })
+        Ok(Self {
+            owner: Rc::new(Owner { shared }),
+        })
     }
 
     /// A chunk of at least `bytes`, rounded up by at most an eighth and to whole pages.
@@ -52,7 +54,10 @@ impl Arena {
         // SAFETY: we are on the owner's thread (`Arena` is not `Send`) and `Owner` keeps the
         // shared part alive.
         let (page, pages) = unsafe { shared.as_ref().allocate(bytes)? };
-        Some(ChunkMut::new(BlockRef::first(shared, page), pages * PAGE_BYTES))
+        Some(ChunkMut::new(
+            BlockRef::first(shared, page),
+            pages * PAGE_BYTES,
+        ))
     }
 
     /// Bytes that chunks hold now, in whole pages.
@@ -75,7 +80,12 @@ impl Arena {
 
 impl std::fmt::Debug for Arena {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Arena({} of {} bytes used)", self.used_bytes(), self.budget_bytes())
+        write!(
+            f,
+            "Arena({} of {} bytes used)",
+            self.used_bytes(),
+            self.budget_bytes()
+        )
     }
 }
 

@@ -14,7 +14,10 @@ pub(super) struct Region {
 impl Region {
     /// Reserves `bytes` of address space; transparent huge pages are asked for, not required.
     pub(super) fn reserve(bytes: usize) -> io::Result<Self> {
-        assert!(bytes.is_multiple_of(HUGE_PAGE_BYTES), "a region is whole huge pages");
+        assert!(
+            bytes.is_multiple_of(HUGE_PAGE_BYTES),
+            "a region is whole huge pages"
+        );
         let slack = HUGE_PAGE_BYTES;
         // SAFETY: a new anonymous mapping at an address of the kernel's choice aliases nothing.
         let address = unsafe {

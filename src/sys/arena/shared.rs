@@ -61,7 +61,10 @@ impl Shared {
         let budget_bytes = budget_bytes.next_multiple_of(HUGE_PAGE_BYTES);
         let region_bytes = budget_bytes * ADDRESS_SPACE_FACTOR;
         let pages = region_bytes / PAGE_BYTES;
-        assert!(pages < ABANDONED as usize - 1, "an arena is smaller than 16 TiB");
+        assert!(
+            pages < ABANDONED as usize - 1,
+            "an arena is smaller than 16 TiB"
+        );
         // SAFETY: a header is three integers, for which zero is a value.
         let headers = unsafe { Box::<[Header]>::new_zeroed_slice(pages).assume_init() };
         let local = Local {
@@ -173,7 +176,10 @@ impl Shared {
 
     /// Counts what a block may touch; over budget, the memory of free runs goes back to the host.
     fn mark_resident(&self, local: &mut Local, first: usize, pages: usize) {
-        let (from, to) = (first / HUGE_PAGE_PAGES, (first + pages - 1) / HUGE_PAGE_PAGES);
+        let (from, to) = (
+            first / HUGE_PAGE_PAGES,
+            (first + pages - 1) / HUGE_PAGE_PAGES,
+        );
         let mut fresh = 0;
         for resident in &mut local.resident[from..=to] {
             fresh += usize::from(!std::mem::replace(resident, true));
@@ -188,7 +194,10 @@ impl Shared {
         local.buddy.merge_kept();
         for (first, pages) in local.buddy.free_blocks(HUGE_PAGE_ORDER) {
             let huge = first / HUGE_PAGE_PAGES..(first + pages) / HUGE_PAGE_PAGES;
-            let freed = local.resident[huge.clone()].iter().filter(|there| **there).count();
+            let freed = local.resident[huge.clone()]
+                .iter()
+                .filter(|there| **there)
+                .count();
             if freed > 0 {
                 // SAFETY: the run is free: no chunk, hence no reference, points into it.
                 unsafe { self.region.release(first * PAGE_BYTES, pages * PAGE_BYTES) };
@@ -239,7 +248,10 @@ impl Clone for BlockRef {
             // Only leaking two billion references gets here; wrapping round would free in use.
             std::process::abort();
         }
-        Self { shared: self.shared, page: self.page }
+        Self {
+            shared: self.shared,
+            page: self.page,
+        }
     }
 }
 
@@ -267,9 +279,15 @@ unsafe fn free(shared: NonNull<Shared>, page: u32) {
     }
     let mut head = this.returned.load(Ordering::Acquire);
     while head != ABANDONED {
-        this.headers[page as usize].next.store(head, Ordering::Relaxed);
-        let pushed =
-            this.returned.compare_exchange_weak(head, page + 1, Ordering::AcqRel, Ordering::Acquire);
+        this.headers[page as usize]
+            .next
+            .store(head, Ordering::Relaxed);
+        let pushed = this.returned.compare_exchange_weak(
+            head,
+            page + 1,
+            Ordering::AcqRel,
+            Ordering::Acquire,
+        );
         match pushed {
             Ok(_) => return,
             Err(now) => head = now,
