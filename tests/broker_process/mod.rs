@@ -69,6 +69,11 @@ impl Broker {
         self.directory.is_some()
     }
 
+    /// Whether this is the built binary, so that its memory is what the test may judge.
+    pub(crate) fn is_klamm(&self) -> bool {
+        self.is_ours() && env::var_os("KLAMM_TEST_BINARY").is_none()
+    }
+
     /// Where it listens.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
