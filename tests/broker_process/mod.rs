@@ -108,7 +108,7 @@ impl Broker {
     /// Starts the process without waiting for anything.
     pub(crate) fn spawn(&mut self) {
         assert!(self.process.is_none(), "the broker already runs");
-        let mut process = Command::new(binary())
+        let mut process = without_test_settings(Command::new(binary()))
             .arg("serve")
             .args(["--data-dir".as_ref(), self.data_dir().as_os_str()])
             .args(["--listen", &self.bootstrap()])
@@ -266,6 +266,16 @@ pub(crate) fn seed() -> u64 {
 fn binary() -> PathBuf {
     env::var_os("KLAMM_TEST_BINARY")
         .map_or_else(|| env!("CARGO_BIN_EXE_klamm").into(), PathBuf::from)
+}
+
+/// The broker takes KLAMM_… for its settings; the tests' own are not among them.
+fn without_test_settings(mut command: Command) -> Command {
+    for (name, _) in env::vars_os() {
+        if name.to_string_lossy().starts_with("KLAMM_") {
+            command.env_remove(name);
+        }
+    }
+    command
 }
 
 fn external() -> Option<SocketAddr> {
