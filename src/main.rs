@@ -1,3 +1,7 @@
 //! The `klamm` binary: everything it does is in [`klamm::cli`].
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    klamm::cli::run()
+}

@@ -76,12 +76,10 @@ fn what_we_compress_anew_is_what_an_independent_codec_built() {
 }
 
 fn each_seed_and_codec(check: impl Fn(&mut fastrand::Rng, Codec)) {
-    let first = std::env::var("KLAMM_SEED")
-        .ok()
-        .and_then(|seed| seed.parse().ok());
-    let seeds = match first {
+    let number = |name| std::env::var(name).ok()?.parse::<u64>().ok();
+    let seeds = match number("KLAMM_SEED") {
         Some(seed) => seed..seed + 1,
-        None => 0..ROUNDS,
+        None => 0..number("KLAMM_ROUNDS").unwrap_or(ROUNDS),
     };
     for seed in seeds {
         for codec in Codec::ALL {

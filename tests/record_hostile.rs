@@ -1,7 +1,7 @@
 //! Batches that somebody damaged on purpose: refused or read, never a panic, never without bound.
 //!
 //! Every case has a sound checksum, so that what is behind it is reached. A failure prints the
-//! seed that repeats it (`KLAMM_SEED=…`).
+//! seed that repeats it (`KLAMM_SEED=…`); `KLAMM_ROUNDS=…` makes it a longer search.
 
 use klamm::protocol::record::{
     BATCH_HEADER_BYTES, BatchBuilder, BatchHeader, BatchSpec, Batches, Codec, ControlRecord,
@@ -19,10 +19,10 @@ fn damaged_batches_get_one_verdict_and_what_passes_can_be_read() {
         let bytes = damaged(random);
         let rules = any_rules(random);
         let at_once = validate(&bytes, &rules);
-        assert_eq!(in_steps(&bytes, &rules, random.usize(1..300)), at_once);
-        if let Ok(validated) = at_once {
-            read_back(&bytes, &validated);
-        }
+        let in_steps = in_steps(&bytes, &rules, random.usize(1..300));
+        // Compressing anew in smaller pieces may give other bytes, of the same meaning.
+        let read = |validated: Result<Validated, _>| validated.map(|it| read_back(&bytes, &it));
+        assert_eq!(read(in_steps), read(at_once));
     });
 }
 
@@ -111,12 +111,10 @@ fn a_bomb_is_refused_at_the_bound_and_in_steps() {
 }
 
 fn each_seed(check: impl Fn(&mut fastrand::Rng)) {
-    let first = std::env::var("KLAMM_SEED")
-        .ok()
-        .and_then(|seed| seed.parse().ok());
-    let seeds = match first {
+    let number = |name| std::env::var(name).ok()?.parse::<u64>().ok();
+    let seeds = match number("KLAMM_SEED") {
         Some(seed) => seed..seed + 1,
-        None => 0..ROUNDS,
+        None => 0..number("KLAMM_ROUNDS").unwrap_or(ROUNDS),
     };
     for seed in seeds {
         println!("KLAMM_SEED={seed}");
@@ -133,7 +131,8 @@ fn in_steps(bytes: &[u8], rules: &Rules, budget: usize) -> Result<Validated, Rec
     }
 }
 
-fn read_back(bytes: &[u8], validated: &Validated) {
+/// What is appended: the header, without what depends on compression, and the records.
+fn read_back(bytes: &[u8], validated: &Validated) -> (BatchHeader, Vec<u8>) {
     let mut batch = match &validated.rebuilt {
         Some(rebuilt) => rebuilt.clone(),
         None => bytes[..validated.header.size_bytes()].to_vec(),
@@ -152,6 +151,12 @@ fn read_back(bytes: &[u8], validated: &Validated) {
     }
     assert_eq!(count, i64::from(batch.header.record_count));
     assert_eq!(batch.header.attributes, validated.header.attributes);
+    let header = BatchHeader {
+        length: 0,
+        crc: 0,
+        ..batch.header
+    };
+    (header, body)
 }
 
 /// A batch with a few bytes changed, its length and checksum put right afterwards.

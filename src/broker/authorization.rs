@@ -6,11 +6,13 @@
 
 /// What a request wants to do, in the words of Kafka's ACLs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Operation {
+pub(super) enum Operation {
     /// Change a resource's shape.
     Alter,
     /// Change a resource's configuration.
     AlterConfigs,
+    /// What only brokers do among themselves.
+    ClusterAction,
     /// Make a topic.
     Create,
     /// Remove a topic or its records.
@@ -29,34 +31,36 @@ pub enum Operation {
 
 /// What a request wants to do it to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Resource<'a> {
+pub(super) enum Resource<'a> {
     /// The cluster as a whole.
     Cluster,
     /// A consumer group.
     Group(&'a str),
     /// A topic.
     Topic(&'a str),
+    /// A transactional producer.
+    TransactionalId(&'a str),
 }
 
 /// Who sent a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Principal {
+pub(super) struct Principal {
     /// `User:ANONYMOUS` on a listener without authentication.
-    pub name: &'static str,
+    pub(super) name: &'static str,
 }
 
 impl Principal {
     /// The caller on a listener without authentication.
-    pub const ANONYMOUS: Self = Self { name: "User:ANONYMOUS" };
+    pub(super) const ANONYMOUS: Self = Self { name: "User:ANONYMOUS" };
 }
 
 /// Decides who may do what.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Authorizer;
+pub(super) struct Authorizer;
 
 impl Authorizer {
     /// Whether `principal` may do `operation` to `resource`.
-    pub fn allows(
+    pub(super) fn allows(
         &self,
         _principal: &Principal,
         _operation: Operation,

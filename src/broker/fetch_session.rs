@@ -19,7 +19,7 @@ const EVICTION_IDLE_MS: TimestampMs = 120_000;
 
 /// A topic as the request names it: by name up to version 12, by id from version 13.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum TopicKey {
+pub(super) enum TopicKey {
     /// Versions 4 to 12.
     Name(Arc<str>),
     /// Versions 13 and later (KIP-516).
@@ -28,42 +28,42 @@ pub enum TopicKey {
 
 /// A partition as the request names it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct FetchKey {
+pub(super) struct FetchKey {
     /// The topic.
-    pub topic: TopicKey,
+    pub(super) topic: TopicKey,
     /// The partition's index.
-    pub partition: i32,
+    pub(super) partition: i32,
 }
 
 /// What a consumer asks of one partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FetchPosition {
+pub(super) struct FetchPosition {
     /// First offset wanted.
-    pub fetch_offset: Offset,
+    pub(super) fetch_offset: Offset,
     /// At most this many bytes, unless the first batch is larger.
-    pub partition_bytes_max: i32,
+    pub(super) partition_bytes_max: i32,
     /// The epoch of which the client believes the leader to be; −1 asks for no check.
-    pub current_leader_epoch: LeaderEpoch,
+    pub(super) current_leader_epoch: LeaderEpoch,
     /// Epoch of the last record that the client has; −1 asks for no check (KIP-595).
-    pub last_fetched_epoch: LeaderEpoch,
+    pub(super) last_fetched_epoch: LeaderEpoch,
 }
 
 /// What of an answer decides whether an incremental response names the partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FetchState {
+pub(super) struct FetchState {
     /// High watermark of the answer.
-    pub high_watermark: Offset,
+    pub(super) high_watermark: Offset,
     /// Log start offset of the answer.
-    pub log_start_offset: Offset,
+    pub(super) log_start_offset: Offset,
     /// Bytes of records in the answer.
-    pub record_bytes: usize,
+    pub(super) record_bytes: usize,
     /// Whether the answer carries an error or a diverging epoch.
-    pub exceptional: bool,
+    pub(super) exceptional: bool,
 }
 
 /// How the response to a request is to be made.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum FetchPlan {
+pub(super) enum FetchPlan {
     /// Read these, answer all of them; `session_id` is 0 where there is no session.
     Full {
         /// The session begun with this request.
@@ -84,7 +84,7 @@ pub enum FetchPlan {
 
 /// The sessions of one core.
 #[derive(Debug)]
-pub struct FetchSessions {
+pub(super) struct FetchSessions {
     slots: usize,
     sessions: HashMap<i32, Session>,
 }
@@ -109,37 +109,27 @@ struct Cached {
 
 /// The part of a Fetch request that concerns sessions.
 #[derive(Debug)]
-pub struct SessionRequest {
+pub(super) struct SessionRequest {
     /// 0 for none.
-    pub session_id: i32,
+    pub(super) session_id: i32,
     /// −1: no session; 0: a new one; else the next of the session.
-    pub session_epoch: i32,
+    pub(super) session_epoch: i32,
     /// Whether the request names topics by id.
-    pub by_topic_id: bool,
+    pub(super) by_topic_id: bool,
     /// Added or changed partitions; all of them in a full request.
-    pub partitions: Vec<(FetchKey, FetchPosition)>,
+    pub(super) partitions: Vec<(FetchKey, FetchPosition)>,
     /// Partitions that leave the session.
-    pub forgotten: Vec<FetchKey>,
+    pub(super) forgotten: Vec<FetchKey>,
 }
 
 impl FetchSessions {
     /// A cache of at most `slots` sessions; 0 switches sessions off.
-    pub fn new(slots: usize) -> Self {
+    pub(super) fn new(slots: usize) -> Self {
         Self { slots, sessions: HashMap::new() }
     }
 
-    /// How many sessions live on this core.
-    pub fn len(&self) -> usize {
-        self.sessions.len()
-    }
-
-    /// Whether no session lives on this core.
-    pub fn is_empty(&self) -> bool {
-        self.sessions.is_empty()
-    }
-
     /// Merges a request into its session. `new_id` is a random positive number.
-    pub fn plan(&mut self, request: SessionRequest, now_ms: TimestampMs, new_id: i32) -> FetchPlan {
+    pub(super) fn plan(&mut self, request: SessionRequest, now_ms: TimestampMs, new_id: i32) -> FetchPlan {
         match request.session_epoch {
             INITIAL_EPOCH | FINAL_EPOCH => self.plan_full(request, now_ms, new_id),
             _ => self.plan_incremental(request, now_ms),
@@ -147,14 +137,14 @@ impl FetchSessions {
     }
 
     /// Notes what is about to be told of `key`; whether the response must name the partition.
-    pub fn must_tell(&mut self, session_id: i32, key: &FetchKey, state: FetchState) -> bool {
+    pub(super) fn must_tell(&mut self, session_id: i32, key: &FetchKey, state: FetchState) -> bool {
         let Some(session) = self.sessions.get_mut(&session_id) else { return true };
         let Some(&at) = session.index.get(key) else { return true };
         session.partitions[at].must_tell(state)
     }
 
     /// Moves the partitions that gave data behind those that did not, so that none starves.
-    pub fn rotate(&mut self, session_id: i32, answered: &[FetchKey]) {
+    pub(super) fn rotate(&mut self, session_id: i32, answered: &[FetchKey]) {
         if let Some(session) = self.sessions.get_mut(&session_id) {
             session.rotate(answered);
         }
@@ -383,7 +373,7 @@ mod tests {
         assert!(matches!(refused, FetchPlan::Full { session_id: 0, .. }));
         let taken = sessions.plan(request(0, 0, vec![(key(1), at(0))]), EVICTION_IDLE_MS, 11);
         assert!(matches!(taken, FetchPlan::Full { session_id: 11, .. }));
-        assert_eq!(sessions.len(), 1);
+        assert_eq!(sessions.sessions.len(), 1);
     }
 
     #[test]
@@ -394,6 +384,6 @@ mod tests {
         last.forgotten = vec![key(0)];
         let plan = sessions.plan(last, 0, 10);
         assert_eq!(plan, FetchPlan::Full { session_id: 0, partitions: vec![] });
-        assert!(sessions.is_empty());
+        assert!(sessions.sessions.is_empty());
     }
 }

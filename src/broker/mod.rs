@@ -1,1 +1,16 @@
 //! The Kafka server: connections, one file per API.
+
+mod api;
+mod authorization;
+mod codes;
+mod connection;
+mod context;
+mod dispatch;
+mod fetch_session;
+mod frames;
+mod response;
+mod sending;
+mod server;
+
+pub use dispatch::{SERVED, Served};
+pub use server::{Announcement, ServeError, serve};

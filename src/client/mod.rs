@@ -1,1 +1,40 @@
-//! Speaks the Kafka protocol to any broker.
+//! Speaks the Kafka protocol to any broker: klamm's own, Apache Kafka, and others like them.
+//!
+//! Blocking, on plain threads, so that tools and tests need no runtime. What decides is pure and
+//! takes time as an argument; what waits owns its sockets and threads.
+//!
+//! - [`Connection`]: one socket, agreed versions, pipelined requests.
+//! - [`Cluster`]: bootstrap, metadata, leaders, retries; shared by everything below.
+//! - [`Producer`]: records into batches, batches to leaders, with retries and idempotence.
+//! - [`Consumer`]: assigned partitions from a position on, without a group.
+//! - [`Admin`]: topics, configs, offsets.
+//!
+//! Not there yet: TLS, SASL, consumer groups, transactions, fetch sessions.
+
+mod address;
+mod admin;
+mod backoff;
+mod cluster;
+mod connection;
+mod consumer;
+mod error;
+mod metadata;
+mod producer;
+mod request;
+mod versions;
+
+pub use address::Address;
+pub use admin::{
+    Admin, ConfigChange, ConfigEntry, ConfigResource, CreatedTopic, NewTopic, OffsetAndTimestamp,
+    OffsetSpec, PartitionOutcome, TopicOutcome,
+};
+pub use cluster::{AutoCreate, Cluster, ClusterSettings, Target};
+pub use connection::{
+    Connection, ConnectionSettings, Expected, RequestSender, Response, ResponseReceiver,
+};
+pub use consumer::{ConsumedBatch, Consumer, ConsumerSettings, Fetched, Isolation, StartAt};
+pub use error::{ClientError, Refusal};
+pub use metadata::{Metadata, PartitionMetadata, TopicMetadata};
+pub use producer::{Acks, Delivery, Producer, ProducerRecord, ProducerSettings};
+pub use request::Request;
+pub use versions::OfferedVersions;

@@ -256,35 +256,37 @@ fn step(cluster: &mut Cluster, model: &mut Model) {
             }
         }
         6..=8 => {
-            let operation = cluster.numbers.below(2) as i8;
-            let value = Some((1 + cluster.numbers.below(100)).to_string());
-            let name_of = ["retention.ms", "flush.ms"][cluster.numbers.below(2) as usize];
-            let config = AlterableConfig {
-                name: name_of.to_owned(),
-                config_operation: operation,
-                value,
-            };
-            let resource = AlterConfigsResource {
-                resource_type: 2,
-                resource_name: name.clone(),
-                configs: vec![config],
-            };
-            let request = IncrementalAlterConfigsRequest {
-                resources: vec![resource],
-                validate_only: false,
-            };
-            let response =
-                cluster.ask(|controller, _| controller.incremental_alter_configs(&request));
-            assert_eq!(
-                response.responses[0].error_code == 0,
-                model.contains_key(&name)
-            );
+            let code = alter_at_random(cluster, &name);
+            assert_eq!(code == 0, model.contains_key(&name));
         }
         _ => {
             cluster.start();
             model.values_mut().for_each(|(_, epoch)| *epoch += 1);
         }
     }
+}
+
+/// Sets or deletes a setting of the topic; the answer's code.
+fn alter_at_random(cluster: &mut Cluster, name: &str) -> i16 {
+    let operation = cluster.numbers.below(2) as i8;
+    let value = Some((1 + cluster.numbers.below(100)).to_string());
+    let name_of = ["retention.ms", "flush.ms"][cluster.numbers.below(2) as usize];
+    let config = AlterableConfig {
+        name: name_of.to_owned(),
+        config_operation: operation,
+        value,
+    };
+    let resource = AlterConfigsResource {
+        resource_type: 2,
+        resource_name: name.to_owned(),
+        configs: vec![config],
+    };
+    let request = IncrementalAlterConfigsRequest {
+        resources: vec![resource],
+        validate_only: false,
+    };
+    let response = cluster.ask(|controller, _| controller.incremental_alter_configs(&request));
+    response.responses[0].error_code
 }
 
 #[test]

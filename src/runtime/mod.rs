@@ -1,3 +1,37 @@
 //! The cores: executors, rings, files, sockets and mailboxes. glommio is named here only.
 
+mod blocking;
+mod core;
+mod descriptor_cache;
+mod disk;
+mod error;
+mod executor;
+mod fate;
+mod file;
+mod host;
+pub mod mesh;
+mod net;
+mod op;
+mod pulse;
+mod ring;
+mod shutdown;
+mod stats;
 pub mod sync;
+#[cfg(test)]
+mod tests;
+mod watchdog;
+
+pub use self::core::{Core, Label};
+pub use descriptor_cache::DescriptorCache;
+pub use disk::{DirEntry, Disk, UNFINISHED_SUFFIX};
+pub use error::StartError;
+pub use executor::{CoreOptions, CorePlan, block_on_one_core, run, run_on_cores};
+pub use fate::abort_on_panic;
+pub use host::{DirectoryLock, check_host};
+pub use file::{File, OpenMode, SharedFile};
+pub use net::{
+    Conn, Exclusive, FetchMeasure, FetchPath, Listener, ReceiveArea, Slice, connect,
+    measure_fetch_path,
+};
+pub use shutdown::ShutdownSignal;
+pub use stats::CoreStats;

@@ -1,1 +1,139 @@
-//! The one actor of a core, owner of its partitions.
+//! The one actor of a core: owner of its partitions, of their memory and of their flushes.
+//!
+//! State lives in `Shard`, borrowed for the length of one synchronous step and never across
+//! an await: plan under the borrow, run on owned data, bring the result back. Other cores reach
+//! it by [`ShardCall`]s through the mailboxes of [`Shards`]; on its own core a call is a call.
+
+mod appends;
+mod control;
+mod controller;
+mod flush;
+mod housekeeping;
+mod log_config;
+mod message;
+mod metadata_log;
+mod offsets;
+mod reads;
+mod shards;
+mod topics;
+mod watches;
+
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::rc::Rc;
+use std::sync::Arc;
+
+pub use control::{ControlCall, ControlReply};
+pub use log_config::topic_config;
+pub use message::{
+    AppendBatch, AppendCall, AppendDone, EpochQuery, OffsetFound, OffsetQuery,
+    OffsetTarget, Publication, ReadData, ReadDone, ReadRefused, ReadRequest, ShardCall, ShardReply,
+    WatchCall,
+};
+pub use controller::ControlError;
+pub use metadata_log::{MetadataBoot, MetadataError, open_metadata_log};
+pub use shards::{CoreGone, Shards};
+pub use topics::{LogPositions, OpenReport};
+pub use watches::FetchWatch;
+
+use crate::config::BrokerConfig;
+use crate::log::{DataDir, DurablePoint};
+use crate::metadata::MetadataImage;
+use crate::model::PartitionId;
+use crate::partition::{CommitRule, Partition};
+use crate::runtime::Core;
+use crate::runtime::sync::Notify;
+use appends::{AppendTicket, StalledAppend};
+
+
+/// The mesh that joins all shards.
+pub type ShardMesh = crate::runtime::mesh::Mesh<ShardCall, ShardReply>;
+/// One core's end of it, before the core runs.
+pub type ShardMeshEnd = crate::runtime::mesh::MeshEnd<ShardCall, ShardReply>;
+
+/// What a core owns. Never leaves its core.
+struct Shard {
+    core: Core,
+    dir: DataDir,
+    config: Arc<BrokerConfig>,
+    image: Arc<MetadataImage>,
+    partitions: HashMap<PartitionId, Partition<AppendTicket>>,
+    /// Partitions with appends that no flush has taken yet.
+    dirty: HashSet<PartitionId>,
+    /// Written but not synced; only of interest with `klamm.flush=written`.
+    unsynced: HashSet<PartitionId>,
+    /// Whose extents were begun, oldest first: the order of eviction.
+    extents: VecDeque<PartitionId>,
+    /// Appends that found the memory full, in order; nothing overtakes them.
+    stalled: VecDeque<StalledAppend>,
+    /// Deleted partitions whose flush was under way.
+    doomed: Vec<Partition<AppendTicket>>,
+    /// The durable points as they stand in this core's file, and the file's generation.
+    points_written: Vec<DurablePoint>,
+    points_generation: u64,
+    closing: bool,
+}
+
+/// The shard as its tasks hold it.
+#[derive(Clone)]
+struct Owned {
+    state: Rc<RefCell<Shard>>,
+    /// Something is dirty.
+    flush_wanted: Rc<Notify>,
+    core: Core,
+    dir: DataDir,
+}
+
+impl Shard {
+    fn new(core: Core, dir: DataDir, config: Arc<BrokerConfig>) -> Self {
+        Self {
+            core,
+            dir,
+            config,
+            image: Arc::default(),
+            partitions: HashMap::new(),
+            dirty: HashSet::new(),
+            unsynced: HashSet::new(),
+            extents: VecDeque::new(),
+            stalled: VecDeque::new(),
+            doomed: Vec::new(),
+            points_written: Vec::new(),
+            points_generation: 0,
+            closing: false,
+        }
+    }
+
+    /// Whether this core owns the partition.
+    fn owns(&self, partition: PartitionId) -> bool {
+        partition.owner_core(self.core.count()) == self.core.id()
+    }
+
+    /// What consumers of ordinary topics may see.
+    fn commit_rule(&self) -> CommitRule {
+        match self.config.flush {
+            crate::config::FlushPolicy::Durable => CommitRule::Durable,
+            crate::config::FlushPolicy::Written => CommitRule::Written,
+        }
+    }
+
+    /// Gives memory back until the arena is at most three quarters full.
+    ///
+    /// Only what is durable and below the high watermark goes; the oldest first.
+    fn relieve_memory(&mut self) {
+        let arena = self.core.arena().clone();
+        let limit = arena.budget_bytes() / 4 * 3;
+        while arena.used_bytes() > limit && self.evict_one() {}
+    }
+
+    /// Evicts the oldest extent of this core; false if it must stay, or there is none.
+    fn evict_one(&mut self) -> bool {
+        let Some(id) = self.extents.pop_front() else { return false };
+        let Some(partition) = self.partitions.get_mut(&id) else { return true };
+        let high_watermark = partition.high_watermark();
+        if partition.log_mut().evict_oldest(high_watermark) == 0 {
+            self.extents.push_front(id);
+            return false;
+        }
+        true
+    }
+}

@@ -4,8 +4,7 @@
 use super::error::ApiError;
 use super::{Controller, TopicOperation};
 use crate::config::{
-    ConfigMap, Kind, TOPIC_SETTINGS, find, find_topic_setting, validate_broker_overrides,
-    validate_topic_overrides,
+    ConfigMap, Kind, find, find_topic_setting, validate_broker_overrides, validate_topic_overrides,
 };
 use crate::metadata::image::{ConfigResource, ResourceType};
 use crate::metadata::topic_name::check_topic_name;
@@ -126,7 +125,3 @@ pub(super) fn check_topic_resource(name: &str) -> Result<(), ApiError> {
     let invalid = |message| ApiError::new(ErrorCode::InvalidTopicException, message);
     check_topic_name(name).map_err(invalid)
 }
-
-// The table is small; a request that names each setting once stays far below the bound on
-// records, however many resources a topic list has.
-const _: () = assert!(TOPIC_SETTINGS.len() < crate::metadata::RECORDS_PER_OPERATION_MAX);

@@ -10,8 +10,8 @@ use crate::metadata::image::{PartitionImage, TopicImage};
 use crate::model::PartitionId;
 use crate::protocol::error_code::ErrorCode;
 use crate::protocol::message::create_partitions::{
-    CreatePartitionsRequest, CreatePartitionsResponse, CreatePartitionsTopic,
-    CreatePartitionsTopicResult,
+    CreatePartitionsAssignment, CreatePartitionsRequest, CreatePartitionsResponse,
+    CreatePartitionsTopic, CreatePartitionsTopicResult,
 };
 use crate::protocol::message::metadata_record::MetadataRecord;
 
@@ -33,6 +33,9 @@ impl Controller<'_> {
             };
             let result = added.map(|added| records.extend(added));
             results.push(answer(&topic.name, &result));
+            if records.len() > RECORDS_PER_OPERATION_MAX {
+                break;
+            }
         }
         if records.len() > RECORDS_PER_OPERATION_MAX {
             records.clear();
@@ -106,8 +109,6 @@ impl Controller<'_> {
         indexed.map(place).collect()
     }
 }
-
-use crate::protocol::message::create_partitions::CreatePartitionsAssignment;
 
 fn check_count(topic: &CreatePartitionsTopic, before: i32) -> Result<(), ApiError> {
     let message = if topic.count == before {

@@ -85,7 +85,7 @@ impl<'a> Creation<'a> {
         let default = self.controller.config.topics.partitions_default;
         let partitions = |topic: &CreatableTopic| match topic.assignments.len() {
             0 if topic.num_partitions == -1 => i64::from(default),
-            0 => i64::from(topic.num_partitions),
+            0 => i64::from(topic.num_partitions.max(0)),
             assigned => assigned as i64,
         };
         let total: i64 = request.topics.iter().map(partitions).sum();

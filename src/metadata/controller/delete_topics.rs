@@ -9,7 +9,7 @@ use crate::metadata::image::TopicImage;
 use crate::model::Uuid;
 use crate::protocol::error_code::ErrorCode;
 use crate::protocol::message::delete_topics::{
-    DeletableTopicResult, DeleteTopicsRequest, DeleteTopicsResponse,
+    DeletableTopicResult, DeleteTopicState, DeleteTopicsRequest, DeleteTopicsResponse,
 };
 use crate::protocol::message::metadata_record::topic::RemoveTopicRecord;
 
@@ -27,35 +27,22 @@ impl Controller<'_> {
         request: &DeleteTopicsRequest,
         version: i16,
     ) -> Outcome<DeleteTopicsResponse> {
-        let names = request.topic_names.iter().map(|name| Ok(Named::Name(name)));
-        let states = request
-            .topics
-            .iter()
-            .map(|topic| match (&topic.name, topic.topic_id) {
-                (None, Uuid::ZERO) => Err((
-                    None,
-                    Uuid::ZERO,
-                    "Neither topic name nor id were specified.",
-                )),
-                (Some(name), Uuid::ZERO) => Ok(Named::Name(name)),
-                (None, id) => Ok(Named::Id(id)),
-                (Some(name), id) => Err((
-                    Some(name.clone()),
-                    id,
-                    "You may not specify both topic name and topic id.",
-                )),
-            });
         let mut deletion = Deletion {
             controller: self,
             responses: Vec::new(),
             ids: Vec::new(),
         };
-        let mut named = Vec::new();
-        for topic in names.chain(states) {
-            match topic {
+        let mut named: Vec<_> = request
+            .topic_names
+            .iter()
+            .map(|name| Named::Name(name))
+            .collect();
+        for topic in &request.topics {
+            match how_named(topic) {
                 Ok(topic) => named.push(topic),
-                Err((name, id, message)) => {
-                    deletion.respond(name, id, Err(ApiError::invalid_request(message)));
+                Err(message) => {
+                    let error = ApiError::invalid_request(message);
+                    deletion.respond(topic.name.clone(), topic.topic_id, Err(error));
                 }
             }
         }
@@ -65,6 +52,16 @@ impl Controller<'_> {
     }
 }
 
+fn how_named(topic: &DeleteTopicState) -> Result<Named<'_>, &'static str> {
+    match (&topic.name, topic.topic_id) {
+        (None, Uuid::ZERO) => Err("Neither topic name nor id were specified."),
+        (Some(name), Uuid::ZERO) => Ok(Named::Name(name)),
+        (None, id) => Ok(Named::Id(id)),
+        (Some(_), _) => Err("You may not specify both topic name and topic id."),
+    }
+}
+
+/// One request under way.
 struct Deletion<'a> {
     controller: &'a Controller<'a>,
     responses: Vec<DeletableTopicResult>,

@@ -4,11 +4,11 @@ use crate::model::{LeaderEpoch, Offset, ProducerEpoch, ProducerId, TimestampMs};
 
 use super::compression::Compressor;
 use super::control::ControlRecord;
-use super::record::{put_record, record_bytes};
+use super::header::write_header;
+use super::records::{put_record, record_bytes};
 use super::{
     Attributes, BATCH_HEADER_BYTES, BatchHeader, Compression, LENGTH_PREFIX_BYTES, NO_EPOCH,
     NO_PRODUCER_EPOCH, NO_PRODUCER_ID, NO_SEQUENCE, NO_TIMESTAMP, RecordParts, TimestampType,
-    batch,
 };
 
 /// What a batch says of itself beside its records.
@@ -126,7 +126,7 @@ impl BatchBuilder {
         let header = self.header();
         let mut bytes = self.body.finish();
         let length = (bytes.len() - LENGTH_PREFIX_BYTES) as i32;
-        let _crc = batch::write_header(&mut bytes, &BatchHeader { length, ..header });
+        let _crc = write_header(&mut bytes, &BatchHeader { length, ..header });
         bytes
     }
 

@@ -4,7 +4,7 @@
 //! `LogValidator` of Kafka 4.3.1. Stricter than they are, because what passes there harms readers:
 //! offset deltas other than 0, 1, 2… are refused (Kafka appends an uncompressed batch with them);
 //! a batch that claims the broker's time is refused on every topic (Kafka lets some pass as
-//! CreateTime); compressed data that does not decompress is INVALID_RECORD (Kafka answers
+//! CreateTime); compressed data that does not decompress for Java is INVALID_RECORD (Kafka answers
 //! UNKNOWN_SERVER_ERROR), as is a record whose parts do not fill it (Kafka does not look if the
 //! batch is compressed).
 //!
@@ -14,64 +14,35 @@
 use crate::model::TimestampMs;
 
 use super::compression::{Compressor, is_readable_by_kafka};
-use super::crc::Crc32c;
-use super::rejection::{InvalidBatch, RecordError, RecordFault, Rejections};
-use super::walk::{RecordWalk, Seen};
+use super::crc::{Crc32c, crc32c};
+use super::header::{CHECKED_FROM, write_header};
+use super::rejection::{InvalidBatch, RecordError};
+use super::rules::{check_header, check_size, known_codec, only_batch};
+use super::verdict::Verdict;
+use super::walk::RecordWalk;
 use super::{
-    Attributes, BATCH_HEADER_BYTES, Batch, BatchError, BatchHeader, Codec, Compression,
-    CompressionError, Decompressor, LENGTH_PREFIX_BYTES, NO_TIMESTAMP, TimestampType, batch,
-    stamp_max_timestamp,
+    BATCH_HEADER_BYTES, Batch, BatchError, BatchHeader, Codec, CompressionError, Decompressor,
+    LENGTH_PREFIX_BYTES, Rules, TargetCompression, TimestampType, stamp_max_timestamp,
 };
 
 /// A sensible budget of one step: well under a millisecond for every codec.
 pub const STEP_BUDGET_BYTES: usize = 128 * 1024;
-/// From this version of Produce on, zstd may be used (KIP-110).
-const ZSTD_PRODUCE_VERSION: i16 = 7;
 /// Bytes that are only looked at cost about an eighth of bytes that are decompressed, or less.
 const LOOKED_AT_PER_COST: usize = 8;
+/// What passing a record or header costs, in decompressed bytes.
+const PASSED_COST: usize = 8;
+/// So much of an uncompressed body is walked before the cost is looked at.
+const PLAIN_PIECE_BYTES: usize = 256 * 1024;
 /// What a call to the decompressor costs beside its output.
 const PIECE_COST: usize = 1024;
 /// Compressing anew costs several times what decompressing does.
 const REBUILD_COST: usize = 4;
 
-/// What a topic asks of a batch, and what the request was.
-#[derive(Clone, Copy, Debug)]
-pub struct Rules {
-    /// `max.message.bytes`: the largest batch, header and length prefix included.
-    pub max_message_bytes: usize,
-    /// Version of the Produce request.
-    pub produce_version: i16,
-    /// Whether the topic is compacted, so that every record needs a key.
-    pub compacted: bool,
-    /// `message.timestamp.type`.
-    pub timestamp_type: TimestampType,
-    /// `message.timestamp.before.max.ms`: how old a record may be.
-    pub timestamp_before_max_ms: i64,
-    /// `message.timestamp.after.max.ms`: how far in the future a record may be (KIP-937).
-    pub timestamp_after_max_ms: i64,
-    /// The broker's clock.
-    pub now_ms: TimestampMs,
-    /// `compression.type` and its level.
-    pub compression: TargetCompression,
-    /// klamm's own bound on what one batch may decompress to.
-    pub decompressed_bytes_max: usize,
-}
-
-/// How the topic wants its batches compressed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum TargetCompression {
-    /// As the producer sent them.
-    #[default]
-    Producer,
-    /// With this codec: batches of another one are compressed anew.
-    Fixed(Compression),
-}
-
 /// Validates a batch without a pause.
 pub fn validate(records: &[u8], rules: &Rules) -> Result<Validated, RecordError> {
     let mut validation = Validation::new(records, rules)?;
     loop {
-        if let Step::Done(validated) = validation.step(usize::MAX / LOOKED_AT_PER_COST)? {
+        if let Step::Done(validated) = validation.step(usize::MAX)? {
             return Ok(validated);
         }
     }
@@ -99,6 +70,16 @@ pub struct Validated {
 }
 
 impl Validated {
+    /// A batch that this process built itself: there is nothing to find out.
+    pub fn own(header: BatchHeader) -> Self {
+        Self {
+            header,
+            rebuilt: None,
+            log_append_time: None,
+            patched: false,
+        }
+    }
+
     /// Whether timestamp type or maximum timestamp of the received bytes are not the final ones.
     pub fn needs_patch(&self) -> bool {
         self.patched
@@ -129,7 +110,12 @@ pub struct Validation<'a> {
 
 #[derive(Debug)]
 enum Stage<'a> {
-    Checksum { crc: Crc32c, position: usize },
+    Checksum,
+    /// Of a batch so large that its checksum takes several steps.
+    Checksumming {
+        crc: Box<Crc32c>,
+        rest: &'a [u8],
+    },
     Plain(&'a [u8]),
     Compressed(Box<Decompressor<'a>>),
     End,
@@ -147,10 +133,7 @@ impl<'a> Validation<'a> {
         Ok(Self {
             rules: *rules,
             batch,
-            stage: Stage::Checksum {
-                crc: Crc32c::new(),
-                position: batch::CHECKED_FROM,
-            },
+            stage: Stage::Checksum,
             walk: RecordWalk::new(header.record_count),
             verdict: Verdict::new(&header),
             rebuild: None,
@@ -172,44 +155,75 @@ impl<'a> Validation<'a> {
         Ok(Step::More)
     }
 
+    /// Does one piece of work and tells its cost.
     fn advance(&mut self, budget: usize) -> Result<usize, RecordError> {
         match &mut self.stage {
-            Stage::Checksum { crc, position } => {
-                let rest = &self.batch.bytes[*position..];
-                let piece = &rest[..rest.len().min(budget * LOOKED_AT_PER_COST)];
-                crc.update(piece);
-                *position += piece.len();
-                if *position == self.batch.bytes.len() {
-                    let computed = crc.value();
-                    self.begin_walk(computed)?;
-                }
-                Ok(piece.len() / LOOKED_AT_PER_COST + 1)
-            }
-            Stage::Plain(rest) => {
-                let len_max = match self.rebuild {
-                    None => budget * LOOKED_AT_PER_COST,
-                    Some(_) => budget,
-                };
-                let (piece, after) = rest.split_at(rest.len().min(len_max));
-                *rest = after;
-                if after.is_empty() {
-                    self.stage = Stage::End;
-                }
-                walk_piece(&mut self.walk, &mut self.verdict, &self.rules, piece)?;
-                rebuild_piece(&mut self.rebuild, &self.rules, piece)
-                    .map(|cost| piece.len() / LOOKED_AT_PER_COST + 1 + cost)
-            }
-            Stage::Compressed(decompressor) => {
-                let Some(piece) = decompressor.next_piece().map_err(decompression_error)? else {
-                    self.stage = Stage::End;
-                    return Ok(1);
-                };
-                walk_piece(&mut self.walk, &mut self.verdict, &self.rules, piece)?;
-                rebuild_piece(&mut self.rebuild, &self.rules, piece)
-                    .map(|cost| piece.len() + PIECE_COST + cost)
-            }
+            Stage::Checksum => self.begin_checksum(budget),
+            Stage::Checksumming { .. } => self.go_on_checksumming(budget),
+            Stage::Plain(_) => self.advance_plain(budget),
+            Stage::Compressed(_) => self.advance_compressed(),
             Stage::End => Ok(1),
         }
+    }
+
+    fn begin_checksum(&mut self, budget: usize) -> Result<usize, RecordError> {
+        let checked = &self.batch.bytes[CHECKED_FROM..];
+        if checked.len() > budget.saturating_mul(LOOKED_AT_PER_COST) {
+            self.stage = Stage::Checksumming {
+                crc: Box::new(Crc32c::new()),
+                rest: checked,
+            };
+            return Ok(1);
+        }
+        self.begin_walk(crc32c(checked))?;
+        Ok(looked_at(checked))
+    }
+
+    fn go_on_checksumming(&mut self, budget: usize) -> Result<usize, RecordError> {
+        let Stage::Checksumming { crc, rest } = &mut self.stage else {
+            return Ok(0);
+        };
+        let (piece, after) =
+            rest.split_at(rest.len().min(budget.saturating_mul(LOOKED_AT_PER_COST)));
+        crc.update(piece);
+        *rest = after;
+        if after.is_empty() {
+            let computed = crc.value();
+            self.begin_walk(computed)?;
+        }
+        Ok(looked_at(piece))
+    }
+
+    fn advance_plain(&mut self, budget: usize) -> Result<usize, RecordError> {
+        let Stage::Plain(rest) = &mut self.stage else {
+            return Ok(0);
+        };
+        let len_max = match self.rebuild {
+            None => budget.saturating_mul(LOOKED_AT_PER_COST),
+            Some(_) => budget,
+        };
+        let len = rest.len().min(len_max).min(PLAIN_PIECE_BYTES);
+        let (piece, after) = rest.split_at(len);
+        *rest = after;
+        if after.is_empty() {
+            self.stage = Stage::End;
+        }
+        let cost = walk_piece(&mut self.walk, &mut self.verdict, &self.rules, piece)?;
+        Ok(cost + looked_at(piece) + rebuild_piece(&mut self.rebuild, &self.rules, piece)?)
+    }
+
+    fn advance_compressed(&mut self) -> Result<usize, RecordError> {
+        let Stage::Compressed(decompressor) = &mut self.stage else {
+            return Ok(0);
+        };
+        let Some(piece) = decompressor.next_piece().map_err(decompression_error)? else {
+            self.stage = Stage::End;
+            return Ok(PIECE_COST);
+        };
+        let cost = piece.out.len() + piece.consumed_bytes + PIECE_COST;
+        let piece = piece.out;
+        let cost = cost + walk_piece(&mut self.walk, &mut self.verdict, &self.rules, piece)?;
+        Ok(cost + rebuild_piece(&mut self.rebuild, &self.rules, piece)?)
     }
 
     fn begin_walk(&mut self, computed: u32) -> Result<(), RecordError> {
@@ -301,76 +315,13 @@ impl<'a> Validation<'a> {
             attributes: header.attributes.defined().with_codec(codec),
             ..header
         };
-        header.crc = batch::write_header(&mut bytes, &header);
+        header.crc = write_header(&mut bytes, &header);
         Ok((header, bytes))
     }
 }
 
-/// The one whole batch of the field. As in Kafka an incomplete batch behind it is cut off.
-fn only_batch<'a>(records: &'a [u8], rules: &Rules) -> Result<Batch<'a>, RecordError> {
-    let header = BatchHeader::parse(records).map_err(|error| match error {
-        BatchError::Truncated { .. } => InvalidBatch::NoBatch.into(),
-        BatchError::Magic(magic @ 0..=1) => InvalidBatch::OldMagic(magic).into(),
-        error => RecordError::Corrupt(error),
-    })?;
-    let Some((bytes, rest)) = records.split_at_checked(header.size_bytes()) else {
-        return Err(InvalidBatch::NoBatch.into());
-    };
-    if rules.produce_version < ZSTD_PRODUCE_VERSION && header.codec() == Ok(Codec::Zstd) {
-        return Err(RecordError::ZstdTooEarly {
-            produce_version: rules.produce_version,
-        });
-    }
-    batch::check_no_second(rest)?;
-    Ok(Batch {
-        position: 0,
-        header,
-        bytes,
-    })
-}
-
-fn check_size(size_bytes: usize, rules: &Rules) -> Result<(), RecordError> {
-    let max_message_bytes = rules.max_message_bytes;
-    if size_bytes <= max_message_bytes {
-        Ok(())
-    } else {
-        Err(RecordError::TooLarge {
-            size_bytes,
-            max_message_bytes,
-        })
-    }
-}
-
-fn known_codec(attributes: Attributes) -> Result<Codec, RecordError> {
-    attributes.codec().map_err(|error| match error {
-        BatchError::Codec(id) => RecordError::UnknownCodec(id),
-        other => RecordError::Corrupt(other),
-    })
-}
-
-fn check_header(header: &BatchHeader) -> Result<(), InvalidBatch> {
-    if header.last_offset_delta < 0 {
-        return Err(InvalidBatch::LastOffsetDelta(header.last_offset_delta));
-    }
-    if header.record_count <= 0 {
-        return Err(InvalidBatch::RecordCount(header.record_count));
-    }
-    if header.last_offset_delta != header.record_count - 1 {
-        return Err(InvalidBatch::CountMismatch {
-            last_offset_delta: header.last_offset_delta,
-            record_count: header.record_count,
-        });
-    }
-    if header.is_control() {
-        return Err(InvalidBatch::ControlBatch);
-    }
-    if header.has_producer() && header.base_sequence < 0 {
-        return Err(InvalidBatch::Sequence {
-            producer_id: header.producer_id,
-            base_sequence: header.base_sequence,
-        });
-    }
-    Ok(())
+fn looked_at(piece: &[u8]) -> usize {
+    piece.len() / LOOKED_AT_PER_COST + 1
 }
 
 fn decompression_error(error: CompressionError) -> RecordError {
@@ -380,15 +331,18 @@ fn decompression_error(error: CompressionError) -> RecordError {
     }
 }
 
+/// The cost of the records and headers that were passed.
 #[inline]
 fn walk_piece(
     walk: &mut RecordWalk,
     verdict: &mut Verdict,
     rules: &Rules,
     piece: &[u8],
-) -> Result<(), RecordError> {
+) -> Result<usize, RecordError> {
+    let before = walk.passed();
     let walked = walk.feed(piece, |seen| verdict.look_at(seen, rules));
-    walked.map_err(|error| InvalidBatch::Malformed(error).into())
+    walked.map_err(InvalidBatch::Malformed)?;
+    Ok((walk.passed() - before) as usize * PASSED_COST)
 }
 
 /// The cost of what was compressed.
@@ -403,83 +357,4 @@ fn rebuild_piece(
     compressor.write(piece);
     check_size(compressor.out_bytes(), rules)?;
     Ok(piece.len() * REBUILD_COST)
-}
-
-/// What the records seen so far amount to.
-#[derive(Debug)]
-struct Verdict {
-    base_timestamp: TimestampMs,
-    claims_log_append_time: bool,
-    max_timestamp: TimestampMs,
-    wrong_offset_delta: Option<InvalidBatch>,
-    rejections: Rejections,
-}
-
-impl Verdict {
-    fn new(header: &BatchHeader) -> Self {
-        Self {
-            base_timestamp: header.base_timestamp,
-            claims_log_append_time: header.timestamp_type() == TimestampType::LogAppendTime,
-            max_timestamp: NO_TIMESTAMP,
-            wrong_offset_delta: None,
-            rejections: Rejections::default(),
-        }
-    }
-
-    #[inline]
-    fn look_at(&mut self, seen: Seen, rules: &Rules) {
-        let timestamp = self.base_timestamp.wrapping_add(seen.timestamp_delta);
-        self.max_timestamp = self.max_timestamp.max(timestamp);
-        if seen.offset_delta != seen.index {
-            self.note_offset_delta(seen);
-        }
-        if let Some(fault) = self.fault(seen, timestamp, rules) {
-            self.rejections.add(seen.index, fault);
-        }
-    }
-
-    #[inline]
-    fn fault(&self, seen: Seen, timestamp: TimestampMs, rules: &Rules) -> Option<RecordFault> {
-        if rules.compacted && !seen.has_key {
-            return Some(RecordFault::NoKey);
-        }
-        if self.claims_log_append_time {
-            return Some(RecordFault::LogAppendTime);
-        }
-        let checked = rules.timestamp_type == TimestampType::CreateTime;
-        if checked && timestamp != NO_TIMESTAMP && !is_in_time(timestamp, rules) {
-            return Some(RecordFault::Timestamp {
-                timestamp,
-                earliest: rules.now_ms.saturating_sub(rules.timestamp_before_max_ms),
-                latest: rules.now_ms.saturating_add(rules.timestamp_after_max_ms),
-            });
-        }
-        None
-    }
-
-    #[cold]
-    fn note_offset_delta(&mut self, seen: Seen) {
-        self.wrong_offset_delta
-            .get_or_insert(InvalidBatch::OffsetDelta {
-                index: seen.index,
-                offset_delta: seen.offset_delta,
-            });
-    }
-
-    fn check(&mut self) -> Result<(), RecordError> {
-        if let Some(wrong) = self.wrong_offset_delta {
-            return Err(wrong.into());
-        }
-        match std::mem::take(&mut self.rejections).into_error() {
-            Some(error) => Err(error),
-            None => Ok(()),
-        }
-    }
-}
-
-#[inline]
-fn is_in_time(timestamp: TimestampMs, rules: &Rules) -> bool {
-    let age_ms = rules.now_ms.saturating_sub(timestamp);
-    age_ms <= rules.timestamp_before_max_ms
-        && age_ms.saturating_neg() <= rules.timestamp_after_max_ms
 }

@@ -21,6 +21,8 @@ pub(super) struct Seen {
 pub(super) struct RecordWalk {
     record_count: i32,
     next_index: i32,
+    /// Records and headers passed so far: what the walk's time depends on.
+    passed: u64,
     /// The record that began in an earlier piece.
     partial: Option<Partial>,
 }
@@ -30,6 +32,7 @@ impl RecordWalk {
         Self {
             record_count,
             next_index: 0,
+            passed: 0,
             partial: None,
         }
     }
@@ -55,6 +58,11 @@ impl RecordWalk {
         Ok(())
     }
 
+    /// How many records and headers were passed so far.
+    pub(super) fn passed(&self) -> u64 {
+        self.passed
+    }
+
     /// Whether the body ended with its last record.
     pub(super) fn finish(&self) -> Result<(), BatchError> {
         if self.partial.is_none() && self.next_index == self.record_count {
@@ -74,8 +82,10 @@ impl RecordWalk {
             self.partial = Some(Partial::new(self.next_index));
             return Ok(None);
         };
-        let seen = pass_over(self.next_index, Cursor::new(body));
-        seen.map(Some).ok_or_else(|| self.malformed())
+        let passed = pass_over(self.next_index, Cursor::new(body));
+        let (seen, headers) = passed.ok_or_else(|| self.malformed())?;
+        self.passed += u64::from(headers) + 1;
+        Ok(Some(seen))
     }
 
     #[cold]
@@ -85,6 +95,7 @@ impl RecordWalk {
             return Ok(None);
         };
         while cursor.remaining() > 0 && partial.stage != Stage::End {
+            self.passed += 1;
             partial.advance(cursor).ok_or(malformed)?;
         }
         if partial.stage != Stage::End {
@@ -119,7 +130,7 @@ fn whole_body<'a>(cursor: &mut Cursor<'a>) -> Option<&'a [u8]> {
 }
 
 #[inline]
-fn pass_over(index: i32, mut body: Cursor<'_>) -> Option<Seen> {
+fn pass_over(index: i32, mut body: Cursor<'_>) -> Option<(Seen, u32)> {
     let _attributes = body.byte()?;
     let timestamp_delta = body.varlong()?;
     let offset_delta = body.varint()?;
@@ -130,12 +141,13 @@ fn pass_over(index: i32, mut body: Cursor<'_>) -> Option<Seen> {
         body.nullable_bytes()??;
         body.nullable_bytes()?;
     }
-    (body.remaining() == 0).then_some(Seen {
+    let seen = Seen {
         index,
         timestamp_delta,
         offset_delta,
         has_key,
-    })
+    };
+    (body.remaining() == 0).then_some((seen, header_count))
 }
 
 /// A record that is taken byte by byte, because it spans pieces.

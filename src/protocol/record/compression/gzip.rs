@@ -7,7 +7,7 @@ use std::io::Write;
 use flate2::{Decompress, FlushDecompress, Status};
 
 use super::scratch::Scratch;
-use super::{CompressionError, PIECE_BYTES};
+use super::{CompressionError, PIECE_BYTES, Piece};
 use crate::protocol::record::Codec;
 
 const MAGIC: [u8; 3] = [0x1f, 0x8b, 8];
@@ -47,7 +47,7 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    pub(super) fn next_piece(&mut self) -> Result<Option<&[u8]>, CompressionError> {
+    pub(super) fn next_piece(&mut self) -> Result<Option<Piece<'_>>, CompressionError> {
         match self.stage {
             Stage::FirstHeader => self.input = after_header(self.input).ok_or(MALFORMED)?,
             Stage::NextHeader => match after_header(self.input) {
@@ -60,7 +60,7 @@ impl<'a> Decoder<'a> {
         self.inflate_piece().map(Some)
     }
 
-    fn inflate_piece(&mut self) -> Result<&[u8], CompressionError> {
+    fn inflate_piece(&mut self) -> Result<Piece<'_>, CompressionError> {
         let (before_in, before_out) = (self.inflate.total_in(), self.inflate.total_out());
         let input = &self.input[..self.input.len().min(PIECE_BYTES)];
         let out = &mut self.scratch[..PIECE_BYTES];
@@ -75,7 +75,10 @@ impl<'a> Decoder<'a> {
             _ if consumed + produced == 0 => return Err(MALFORMED),
             _ => {}
         }
-        Ok(&self.scratch[..produced])
+        Ok(Piece {
+            out: &self.scratch[..produced],
+            consumed_bytes: consumed,
+        })
     }
 
     fn end_member(&mut self) -> Result<(), CompressionError> {

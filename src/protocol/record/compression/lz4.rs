@@ -8,8 +8,8 @@ use lz4_flex::block::get_maximum_output_size;
 use lz4_flex::block::{compress_into, decompress_into, decompress_into_with_dict};
 use twox_hash::XxHash32;
 
-use super::CompressionError;
 use super::scratch::Scratch;
+use super::{CompressionError, Piece};
 use crate::protocol::record::Codec;
 
 const MAGIC: [u8; 4] = 0x184d_2204u32.to_le_bytes();
@@ -60,7 +60,7 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    pub(super) fn next_piece(&mut self) -> Result<Option<&[u8]>, CompressionError> {
+    pub(super) fn next_piece(&mut self) -> Result<Option<Piece<'_>>, CompressionError> {
         if self.ended {
             return Ok(None);
         }
@@ -84,7 +84,10 @@ impl<'a> Decoder<'a> {
             0 => self.decode(frame, data)?,
             _ => Decoded::Raw,
         };
-        Ok(Some(self.deliver(frame, data, piece)))
+        Ok(Some(Piece {
+            out: self.deliver(frame, data, piece),
+            consumed_bytes: len,
+        }))
     }
 
     fn read_header(&mut self) -> Option<Frame> {

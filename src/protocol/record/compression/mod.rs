@@ -9,6 +9,7 @@ mod gzip;
 mod lz4;
 mod scratch;
 mod snappy;
+mod snappy_block;
 #[cfg(test)]
 mod tests;
 mod zstd;
@@ -51,6 +52,15 @@ pub enum CompressionError {
     },
 }
 
+/// What one call to [`Decompressor::next_piece`] did.
+#[derive(Clone, Copy, Debug)]
+pub struct Piece<'d> {
+    /// The next decompressed bytes; they may be none although more follow.
+    pub out: &'d [u8],
+    /// How much of the body it took.
+    pub consumed_bytes: usize,
+}
+
 /// Decompresses a body piece by piece.
 #[derive(Debug)]
 pub struct Decompressor<'a> {
@@ -84,20 +94,30 @@ impl<'a> Decompressor<'a> {
         Self { decoder, allowance }
     }
 
-    /// The next decompressed bytes; they may be none although more follow. `None` at the end.
+    /// The next piece, or `None` at the end.
     ///
     /// After an error the decompressor is of no more use.
-    pub fn next_piece(&mut self) -> Result<Option<&[u8]>, CompressionError> {
+    pub fn next_piece(&mut self) -> Result<Option<Piece<'_>>, CompressionError> {
         let piece = match &mut self.decoder {
-            Decoder::None(body) => Some(std::mem::take(body)).filter(|body| !body.is_empty()),
+            Decoder::None(body) => take_all(body),
             Decoder::Gzip(decoder) => decoder.next_piece()?,
             Decoder::Snappy(decoder) => decoder.next_piece(self.allowance)?,
             Decoder::Lz4(decoder) => decoder.next_piece()?,
             Decoder::Zstd(decoder) => decoder.next_piece()?,
         };
-        self.allowance.left -= self.allowance.check(piece.map_or(0, <[u8]>::len))?;
+        let len = piece.map_or(0, |piece| piece.out.len());
+        self.allowance.left -= self.allowance.check(len)?;
         Ok(piece)
     }
+}
+
+fn take_all<'a>(body: &mut &'a [u8]) -> Option<Piece<'a>> {
+    let out = std::mem::take(body);
+    let consumed_bytes = out.len();
+    (consumed_bytes > 0).then_some(Piece {
+        out,
+        consumed_bytes,
+    })
 }
 
 /// How much output the caller still takes.
@@ -128,7 +148,7 @@ pub fn decompress(
     let mut out = Vec::new();
     let mut decompressor = Decompressor::new(codec, body, bytes_max);
     while let Some(piece) = decompressor.next_piece()? {
-        out.extend_from_slice(piece);
+        out.extend_from_slice(piece.out);
     }
     Ok(out)
 }

@@ -6,7 +6,8 @@
 use snap::raw;
 
 use super::scratch::Scratch;
-use super::{Allowance, CompressionError};
+use super::snappy_block::Block;
+use super::{Allowance, CompressionError, Piece};
 use crate::protocol::record::Codec;
 
 const MAGIC: [u8; 8] = *b"\x82SNAPPY\0";
@@ -16,6 +17,8 @@ const HEADER: [u8; 16] = *b"\x82SNAPPY\0\0\0\0\x01\0\0\0\x01";
 const WRITTEN_BLOCK_BYTES: usize = 32 * 1024;
 /// No block grows more than this: three bytes can repeat at most 64.
 const EXPANSION_MAX: usize = 22;
+/// Blocks up to here are decompressed in one go, which takes a millisecond at most.
+const AT_ONCE_BYTES_MAX: usize = 1 << 20;
 const MALFORMED: CompressionError = CompressionError::Malformed(Codec::Snappy);
 
 #[derive(Debug)]
@@ -23,6 +26,7 @@ pub(super) struct Decoder<'a> {
     input: &'a [u8],
     framed: bool,
     block: Scratch,
+    large: Option<Block<'a>>,
 }
 
 impl<'a> Decoder<'a> {
@@ -36,25 +40,42 @@ impl<'a> Decoder<'a> {
             },
             framed,
             block: Scratch::new(0),
+            large: None,
         }
     }
 
     pub(super) fn next_piece(
         &mut self,
         allowance: Allowance,
-    ) -> Result<Option<&[u8]>, CompressionError> {
-        let Some(block) = self.next_block()? else {
-            return Ok(None);
-        };
-        let len = raw::decompress_len(block).map_err(|_| MALFORMED)?;
-        if len > block.len() * EXPANSION_MAX {
-            return Err(MALFORMED);
+    ) -> Result<Option<Piece<'_>>, CompressionError> {
+        if self.large.as_ref().is_some_and(Block::is_done) {
+            self.large = None;
         }
-        allowance.check(len)?;
+        if self.large.is_none() {
+            let Some(block) = self.next_block()? else {
+                return Ok(None);
+            };
+            let len = block_len(block)?;
+            allowance.check(len)?;
+            if len <= AT_ONCE_BYTES_MAX {
+                return self.decode(block, len).map(Some);
+            }
+            self.large = Some(Block::new(block, len));
+        }
+        match &mut self.large {
+            Some(large) => large.next_piece().map(Some),
+            None => Ok(None),
+        }
+    }
+
+    fn decode(&mut self, block: &[u8], len: usize) -> Result<Piece<'_>, CompressionError> {
         self.block.ensure(len);
         let decoded = raw::Decoder::new().decompress(block, &mut self.block[..len]);
         let len = decoded.map_err(|_| MALFORMED)?;
-        Ok(Some(&self.block[..len]))
+        Ok(Piece {
+            out: &self.block[..len],
+            consumed_bytes: block.len(),
+        })
     }
 
     fn next_block(&mut self) -> Result<Option<&'a [u8]>, CompressionError> {
@@ -79,6 +100,16 @@ impl<'a> Decoder<'a> {
     }
 }
 
+/// What a block says it decompresses to, if its bytes can give so much.
+fn block_len(block: &[u8]) -> Result<usize, CompressionError> {
+    let len = raw::decompress_len(block).map_err(|_| MALFORMED)?;
+    if len <= block.len() * EXPANSION_MAX {
+        Ok(len)
+    } else {
+        Err(MALFORMED)
+    }
+}
+
 fn is_header(input: &[u8]) -> bool {
     input.len() >= HEADER.len() && input.starts_with(&MAGIC)
 }
@@ -87,7 +118,8 @@ fn is_header(input: &[u8]) -> bool {
 pub(super) struct Encoder {
     out: Vec<u8>,
     pending: Vec<u8>,
-    raw: raw::Encoder,
+    /// Its tables are large: 2 KiB and more.
+    raw: Box<raw::Encoder>,
 }
 
 impl Encoder {
@@ -96,7 +128,7 @@ impl Encoder {
         Self {
             out,
             pending: Vec::new(),
-            raw: raw::Encoder::new(),
+            raw: Box::new(raw::Encoder::new()),
         }
     }
 

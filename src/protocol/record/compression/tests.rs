@@ -192,6 +192,38 @@ fn bare_snappy_and_several_streams_are_read() {
 }
 
 #[test]
+fn large_bare_snappy_is_read_and_damage_to_it_found() {
+    let mut plain = mixed(3 << 20);
+    plain.extend([7; 100_000]);
+    plain.extend(b"ab".repeat(50_000));
+    let bare = snap::raw::Encoder::new()
+        .compress_vec(&plain)
+        .expect("into memory");
+    assert_eq!(unpacked(Codec::Snappy, &bare).as_ref(), Ok(&plain));
+    for cut in [4, 5, 100, bare.len() / 2, bare.len() - 1] {
+        assert!(
+            unpacked(Codec::Snappy, &bare[..cut]).is_err(),
+            "cut at {cut}"
+        );
+    }
+    let mut state = 1_u32;
+    for _ in 0..60 {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let mut bad = bare.clone();
+        let position = state as usize % bad.len();
+        bad[position] ^= 1 << (state >> 29);
+        let expected = snap::raw::Decoder::new().decompress_vec(&bad);
+        assert_eq!(
+            unpacked(Codec::Snappy, &bad).ok(),
+            expected.ok(),
+            "byte {position}"
+        );
+    }
+    let trailing = [&bare[..], b"more"].concat();
+    assert!(unpacked(Codec::Snappy, &trailing).is_err());
+}
+
+#[test]
 fn a_snappy_block_that_claims_more_than_it_can_hold_takes_no_memory() {
     // A length of 2³² − 1 before two bytes.
     let claim = [0xff, 0xff, 0xff, 0xff, 0x0f, 0, 0];

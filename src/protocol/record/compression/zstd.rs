@@ -8,7 +8,7 @@ use zstd::zstd_safe::{
 };
 
 use super::scratch::Scratch;
-use super::{CompressionError, PIECE_BYTES};
+use super::{CompressionError, PIECE_BYTES, Piece};
 use crate::protocol::record::Codec;
 
 /// The library's own limit, which Kafka's clients have too: windows of 128 MiB. Pages of a window
@@ -38,7 +38,7 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    pub(super) fn next_piece(&mut self) -> Result<Option<&[u8]>, CompressionError> {
+    pub(super) fn next_piece(&mut self) -> Result<Option<Piece<'_>>, CompressionError> {
         if self.input.is_empty() && !self.within_frame {
             return Ok(None);
         }
@@ -51,7 +51,10 @@ impl<'a> Decoder<'a> {
             return Err(MALFORMED);
         }
         self.input = &self.input[consumed..];
-        Ok(Some(&self.scratch[..produced]))
+        Ok(Some(Piece {
+            out: &self.scratch[..produced],
+            consumed_bytes: consumed,
+        }))
     }
 }
 

@@ -1,0 +1,126 @@
+//! One client's connection: reads requests in order, starts them, sends responses in order.
+//!
+//! Two tasks share it. The reader starts a request and goes on to the next one as soon as the
+//! first has its place (a produce waits for its flush elsewhere); the sender takes responses in
+//! the order of their requests. Both are bounded: when too many responses wait, the reader stops
+//! reading, and so, through the socket, does the client.
+
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::authorization::Principal;
+use super::context::{Context, Request};
+use super::dispatch::{self, CloseConnection, Started};
+use super::frames::{Frames, ReceiveBudget, ReceiveError, ReceiveLimits};
+use crate::protocol::frame::{FrameError, RequestHead};
+use crate::runtime::Conn;
+use crate::runtime::sync::mpsc;
+use crate::sys::arena::Chunk;
+
+/// Why a connection ended, other than by the client's wish.
+#[derive(Debug, thiserror::Error)]
+enum Ended {
+    #[error(transparent)]
+    Receive(#[from] ReceiveError),
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    #[error(transparent)]
+    Close(#[from] CloseConnection),
+}
+
+/// Serves a connection until either side ends it.
+pub(super) async fn serve(
+    cx: Rc<Context>,
+    budget: Rc<ReceiveBudget>,
+    conn: Conn,
+    peer: SocketAddr,
+    listener: usize,
+) {
+    let limits = &cx.config.connections;
+    let (responses, queue) = mpsc::channel(limits.responses_pending_max);
+    let sender = send_responses(cx.clone(), conn.clone(), queue);
+    cx.core.spawn(sender);
+    let result = read_requests(&cx, &budget, &conn, peer, listener, &responses).await;
+    match result {
+        Ok(()) | Err(Ended::Receive(ReceiveError::Idle)) => {}
+        Err(Ended::Receive(ReceiveError::Io(error))) => log::debug!("{peer}: {error}"),
+        Err(ended) => {
+            log::warn!("{peer}: connection closed: {ended}");
+            conn.close();
+        }
+    }
+}
+
+async fn read_requests(
+    cx: &Rc<Context>,
+    budget: &ReceiveBudget,
+    conn: &Conn,
+    peer: SocketAddr,
+    listener: usize,
+    responses: &mpsc::Sender<Started>,
+) -> Result<(), Ended> {
+    let mut frames = Frames::new(cx.core.clone(), conn.clone(), budget, receive_limits(cx));
+    while let Some(frame) = frames.next().await? {
+        let request = parse(frame, peer, listener)?;
+        let started = dispatch::start(cx, request).await?;
+        if responses.send(started).await.is_err() {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+fn receive_limits(cx: &Context) -> ReceiveLimits {
+    let limits = &cx.config.connections;
+    ReceiveLimits {
+        frame_bytes_max: limits.request_bytes_max,
+        stall_max: Duration::from_millis(limits.receive_stall_ms_max),
+        idle_max: limits.idle_ms_max.map(Duration::from_millis),
+    }
+}
+
+fn parse(frame: Chunk, peer: SocketAddr, listener: usize) -> Result<Request, FrameError> {
+    let (head, _) = RequestHead::parse(&frame)?;
+    Ok(Request {
+        api: head.api,
+        version: head.version,
+        correlation_id: head.correlation_id,
+        client_id: head.client_id.map(str::to_owned),
+        frame: frame.clone(),
+        principal: Principal::ANONYMOUS,
+        peer,
+        listener,
+    })
+}
+
+/// Sends responses in the order of their requests until the reader is gone and all are sent.
+async fn send_responses(cx: Rc<Context>, conn: Conn, mut queue: mpsc::Receiver<Started>) {
+    let stall_max = Duration::from_millis(cx.config.connections.send_stall_ms_max);
+    while let Some(started) = queue.recv().await {
+        let response = match started {
+            Started::Ready(response) => Ok(response),
+            Started::Later(response) => response.await,
+        };
+        let (slices, _lease) = match response {
+            Ok(response) => response.into_parts(),
+            Err(error) => {
+                log::warn!("{}: connection closed: {error}", conn.peer());
+                break;
+            }
+        };
+        if slices.is_empty() {
+            continue;
+        }
+        if let Err(error) = conn.send(slices, stall_max).await {
+            match error.kind() {
+                std::io::ErrorKind::TimedOut => {
+                    log::warn!("{}: connection closed: the client reads nothing", conn.peer());
+                }
+                _ => log::debug!("{}: sending: {error}", conn.peer()),
+            }
+            break;
+        }
+    }
+    conn.close();
+}

@@ -1,0 +1,110 @@
+//! What every handler has at hand: its core's view of the cluster, and the request it answers.
+
+use std::cell::{Cell, RefCell};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::authorization::{Authorizer, Operation, Principal, Resource};
+use super::fetch_session::FetchSessions;
+use super::sending::Sending;
+use crate::config::BrokerConfig;
+use crate::metadata::MetadataImage;
+use crate::model::{NodeId, TimestampMs, Uuid};
+use crate::protocol::api_key::ApiKey;
+use crate::protocol::frame::RequestHead;
+use crate::runtime::Core;
+use crate::shard::Shards;
+use crate::sys::arena::Chunk;
+
+/// One core's view of the broker. Shared by the core's connections; never leaves the core.
+pub(super) struct Context {
+    /// The core.
+    pub(super) core: Core,
+    /// The way to every core's partitions.
+    pub(super) shards: Shards,
+    /// The settings the process was started with.
+    pub(super) config: Arc<BrokerConfig>,
+    /// Who this broker is.
+    pub(super) identity: Arc<Identity>,
+    /// Where authorisation is asked.
+    pub(super) authorizer: Authorizer,
+    /// Incremental fetch sessions of this core's connections.
+    pub(super) sessions: RefCell<FetchSessions>,
+    /// What responses on their way hold of the core's memory.
+    pub(super) sending: Sending,
+    /// Producer ids that this core may still give out.
+    pub(super) producer_ids: ProducerIds,
+}
+
+/// What does not change while the process runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Identity {
+    /// From `meta.properties`.
+    pub(super) cluster_id: String,
+    /// This broker's number.
+    pub(super) node_id: NodeId,
+    /// The data directory.
+    pub(super) data_dir: PathBuf,
+    /// Its id (KIP-858).
+    pub(super) directory_id: Uuid,
+}
+
+/// The unused rest of a block of producer ids.
+#[derive(Debug, Default)]
+pub(super) struct ProducerIds {
+    /// The next to give out.
+    pub(super) next: Cell<i64>,
+    /// How many are left.
+    pub(super) left: Cell<i64>,
+}
+
+/// A request's frame and what is known of its sender.
+#[derive(Clone, Debug)]
+pub(super) struct Request {
+    /// What is asked.
+    pub(super) api: ApiKey,
+    /// In which version.
+    pub(super) version: i16,
+    /// Comes back in the response.
+    pub(super) correlation_id: i32,
+    /// How the client calls itself.
+    pub(super) client_id: Option<String>,
+    /// The whole frame without its length.
+    pub(super) frame: Chunk,
+    /// On whose behalf.
+    pub(super) principal: Principal,
+    /// From where.
+    pub(super) peer: SocketAddr,
+    /// Index of the listener in the settings.
+    pub(super) listener: usize,
+}
+
+impl Request {
+    /// The head again, to encode a response with.
+    pub(super) fn head(&self) -> RequestHead<'_> {
+        RequestHead {
+            api: self.api,
+            version: self.version,
+            correlation_id: self.correlation_id,
+            client_id: self.client_id.as_deref(),
+        }
+    }
+}
+
+impl Context {
+    /// The metadata as this core sees it now.
+    pub(super) fn image(&self) -> Arc<MetadataImage> {
+        self.shards.image()
+    }
+
+    /// The wall clock.
+    pub(super) fn now_ms(&self) -> TimestampMs {
+        self.core.now_ms()
+    }
+
+    /// Whether the sender may do this.
+    pub(super) fn may(&self, request: &Request, operation: Operation, resource: Resource<'_>) -> bool {
+        self.authorizer.allows(&request.principal, operation, resource)
+    }
+}

@@ -1,0 +1,236 @@
+//! Requests out of a connection's bytes.
+//!
+//! Small requests are slices of what was received, never copied. A frame that did not arrive whole
+//! gets memory of its own, which grows with what the peer really sends: up to
+//! [`UNEARNED_BYTES`] at once, from there on at most four times what has arrived. Memory comes from
+//! the core's arena; while that is exhausted, or the core's share for requests is, the connection
+//! waits, and with it the peer's socket.
+
+use std::cell::Cell;
+use std::io;
+use std::time::Duration;
+
+use crate::protocol::frame::{self, FrameError, PREFIX_LEN};
+use crate::runtime::{Conn, Core};
+use crate::sys::arena::{Chunk, ChunkMut};
+
+/// A frame gets this much memory before more of it has arrived.
+const UNEARNED_BYTES: usize = 64 << 10;
+/// Above this the memory follows what has arrived; below, a declared length is believed as long as
+/// the core's allowance lasts.
+const GROWTH: usize = 4;
+/// How often a connection without memory looks again.
+const MEMORY_POLL: Duration = Duration::from_millis(5);
+
+/// The memory of one core for requests that are still arriving.
+#[derive(Debug)]
+pub(super) struct ReceiveBudget {
+    bytes_max: usize,
+    used: Cell<usize>,
+}
+
+impl ReceiveBudget {
+    pub(super) fn new(bytes_max: usize) -> Self {
+        Self { bytes_max, used: Cell::new(0) }
+    }
+
+    /// Takes a share if there is one left; a lone request always gets through.
+    fn try_take(&self, bytes: usize) -> bool {
+        let used = self.used.get();
+        let fits = used == 0 || used + bytes <= self.bytes_max;
+        if fits {
+            self.used.set(used + bytes);
+        }
+        fits
+    }
+
+    fn give_back(&self, bytes: usize) {
+        self.used.set(self.used.get() - bytes);
+    }
+}
+
+/// The peer's bytes cannot be read any further.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ReceiveError {
+    /// The length in front of a frame makes no sense.
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    /// The connection broke.
+    #[error("receiving: {0}")]
+    Io(#[from] io::Error),
+    /// The connection ended within a frame.
+    #[error("the peer closed the connection within a request")]
+    Cut,
+    /// The peer began a request and then sent nothing for too long.
+    #[error("the peer began a request of {declared} bytes, sent {received} and then nothing more")]
+    Stalled {
+        /// How long it was to be.
+        declared: usize,
+        /// How much of it came.
+        received: usize,
+    },
+    /// The peer said nothing for `connections.max.idle.ms`.
+    #[error("idle")]
+    Idle,
+}
+
+/// Limits of a connection's reading.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ReceiveLimits {
+    /// `socket.request.max.bytes`.
+    pub(super) frame_bytes_max: usize,
+    /// How long a request may pause while it arrives.
+    pub(super) stall_max: Duration,
+    /// How long a connection may say nothing; `None` for ever.
+    pub(super) idle_max: Option<Duration>,
+}
+
+/// Cuts a connection's bytes into frames.
+pub(super) struct Frames<'a> {
+    core: Core,
+    conn: Conn,
+    budget: &'a ReceiveBudget,
+    limits: ReceiveLimits,
+    /// Received and not yet taken.
+    rest: Chunk,
+}
+
+impl<'a> Frames<'a> {
+    pub(super) fn new(
+        core: Core,
+        conn: Conn,
+        budget: &'a ReceiveBudget,
+        limits: ReceiveLimits,
+    ) -> Self {
+        Self { core, conn, budget, limits, rest: Chunk::empty() }
+    }
+
+    /// The next frame without its length; `None` at the orderly end of the connection.
+    pub(super) async fn next(&mut self) -> Result<Option<Chunk>, ReceiveError> {
+        let Some(prefix) = self.prefix().await? else { return Ok(None) };
+        let len = frame::frame_len(prefix, self.limits.frame_bytes_max)?;
+        if self.rest.len() >= len {
+            let frame = self.rest.slice(0..len);
+            self.rest = self.rest.slice(len..self.rest.len());
+            return Ok(Some(frame));
+        }
+        let early = std::mem::replace(&mut self.rest, Chunk::empty());
+        self.large(len, &early).await.map(Some)
+    }
+
+    async fn prefix(&mut self) -> Result<Option<[u8; PREFIX_LEN]>, ReceiveError> {
+        let (mut prefix, mut have) = ([0; PREFIX_LEN], 0);
+        while have < PREFIX_LEN {
+            if self.rest.is_empty() {
+                self.rest = self.receive(have > 0).await?;
+                if self.rest.is_empty() {
+                    return if have == 0 { Ok(None) } else { Err(ReceiveError::Cut) };
+                }
+            }
+            let take = self.rest.len().min(PREFIX_LEN - have);
+            prefix[have..have + take].copy_from_slice(&self.rest[..take]);
+            have += take;
+            self.rest = self.rest.slice(take..self.rest.len());
+        }
+        Ok(Some(prefix))
+    }
+
+    async fn receive(&self, within_frame: bool) -> Result<Chunk, ReceiveError> {
+        let receiving = self.conn.receive(self.core.receive_area());
+        let bound = if within_frame { Some(self.limits.stall_max) } else { self.limits.idle_max };
+        match bound {
+            None => Ok(receiving.await?),
+            Some(bound) => match self.core.timeout(bound, receiving).await {
+                Some(received) => Ok(received?),
+                None if within_frame => Err(ReceiveError::Stalled { declared: PREFIX_LEN, received: 0 }),
+                None => Err(ReceiveError::Idle),
+            },
+        }
+    }
+
+    /// Receives a frame that did not arrive with its beginning.
+    async fn large(&self, len: usize, early: &[u8]) -> Result<Chunk, ReceiveError> {
+        let mut buffer = self.buffer(capacity_for(len, early.len()), len, early).await?;
+        let mut have = early.len();
+        while have < len {
+            if have == buffer.capacity() {
+                let grown = capacity_for(len, have);
+                let arrived = buffer.into_frame(have);
+                buffer = self.buffer(grown, len, &arrived).await?;
+            }
+            let end = len.min(buffer.capacity());
+            let receiving = self.conn.receive_into(buffer.chunk_mut(), have..end);
+            let Some(received) = self.core.timeout(self.limits.stall_max, receiving).await else {
+                return Err(ReceiveError::Stalled { declared: len, received: have });
+            };
+            have += match received? {
+                0 => return Err(ReceiveError::Cut),
+                received => received,
+            };
+        }
+        Ok(buffer.into_frame(len))
+    }
+
+    /// Memory for a frame, filled with what has arrived of it; waits until there is some.
+    async fn buffer(
+        &self,
+        bytes: usize,
+        declared: usize,
+        early: &[u8],
+    ) -> Result<Buffer<'a>, ReceiveError> {
+        let mut waited = Duration::ZERO;
+        loop {
+            if let Some(mut buffer) = Buffer::take(&self.core, self.budget, bytes) {
+                buffer.chunk_mut().spare()[..early.len()].copy_from_slice(early);
+                return Ok(buffer);
+            }
+            if waited >= self.limits.stall_max {
+                return Err(ReceiveError::Stalled { declared, received: early.len() });
+            }
+            self.core.sleep(MEMORY_POLL).await;
+            waited += MEMORY_POLL;
+        }
+    }
+}
+
+/// How much memory a frame may have after `received` of its `len` bytes.
+fn capacity_for(len: usize, received: usize) -> usize {
+    len.min((received * GROWTH).max(UNEARNED_BYTES))
+}
+
+/// A frame's own memory and its share of the budget.
+struct Buffer<'a> {
+    chunk: Option<ChunkMut>,
+    budget: &'a ReceiveBudget,
+    share: usize,
+}
+
+impl<'a> Buffer<'a> {
+    fn take(core: &Core, budget: &'a ReceiveBudget, bytes: usize) -> Option<Self> {
+        if !budget.try_take(bytes) {
+            return None;
+        }
+        let buffer = Self { chunk: core.arena().allocate(bytes), budget, share: bytes };
+        buffer.chunk.is_some().then_some(buffer)
+    }
+
+    fn chunk_mut(&mut self) -> &mut ChunkMut {
+        self.chunk.as_mut().expect("taken only at the end")
+    }
+
+    fn capacity(&self) -> usize {
+        self.chunk.as_ref().map_or(0, ChunkMut::capacity)
+    }
+
+    fn into_frame(mut self, len: usize) -> Chunk {
+        let mut chunk = self.chunk.take().expect("taken once");
+        chunk.seal(len);
+        chunk.slice(0..len)
+    }
+}
+
+impl Drop for Buffer<'_> {
+    fn drop(&mut self) {
+        self.budget.give_back(self.share);
+    }
+}

@@ -1,0 +1,479 @@
+//! The broker as a whole: checks the host, starts the cores, serves, and closes in order.
+
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::authorization::Authorizer;
+use super::connection;
+use super::context::{Context, Identity, ProducerIds};
+use super::fetch_session::FetchSessions;
+use super::frames::ReceiveBudget;
+use super::sending::Sending;
+use crate::config::{BrokerConfig, CoreSelection, FetchPathChoice, FlushPolicy, Listener as Named};
+use crate::log::{self as partition_log, DataDir, DirectoryError, LoadedDir, MetaProperties};
+use crate::metadata::controller::BrokerRegistration;
+use crate::metadata::{Changes, MetadataImage};
+use crate::protocol::message::metadata_record::broker::BrokerEndpoint;
+use crate::model::Uuid;
+use crate::runtime::mesh::Mesh;
+use crate::runtime::{
+    self, Core, CoreOptions, CorePlan, DirectoryLock, Exclusive, FetchPath, Listener,
+    ShutdownSignal, StartError,
+};
+use crate::shard::{
+    ControlError, CoreGone, MetadataError, Publication, ShardMeshEnd, Shards, open_metadata_log,
+};
+
+/// Requests that are still arriving may have this part of a core's memory.
+const RECEIVE_SHARE: usize = 4;
+/// Responses on their way may hold this part of it before they are cut down.
+const SEND_SHARE: usize = 4;
+/// How often a core looks whether the others are ready, while the broker starts and ends.
+const GATE_POLL: Duration = Duration::from_millis(1);
+
+/// The broker does not start, or did not end cleanly.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The host refuses.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The data directory is not usable.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
+    /// The metadata cannot be read.
+    #[error(transparent)]
+    Metadata(#[from] MetadataError),
+    /// The metadata cannot be written.
+    #[error(transparent)]
+    Control(#[from] ControlError),
+    /// An address in `listeners` means nothing here.
+    #[error("listeners: {host}:{port} is no address of this host: {error}; name another with --listen HOST:PORT")]
+    Address {
+        /// The host as given.
+        host: String,
+        /// The port.
+        port: u16,
+        /// What the resolver said.
+        error: std::io::Error,
+    },
+    /// A system call at the start failed.
+    #[error("{what}: {error}")]
+    Io {
+        /// What was tried.
+        what: &'static str,
+        /// What the system said.
+        error: std::io::Error,
+    },
+    /// Logs that could not be opened.
+    #[error("{0} logs cannot be opened (see above); move their directories away to start without them")]
+    Logs(usize),
+}
+
+impl From<CoreGone> for ServeError {
+    fn from(gone: CoreGone) -> Self {
+        Self::Control(ControlError::CoreGone(gone))
+    }
+}
+
+/// Runs a broker until SIGTERM or SIGINT; `announce` is told once it listens.
+///
+/// # Errors
+/// When it cannot start: the text names the cure.
+pub fn serve(
+    config: BrokerConfig,
+    announce: impl Fn(&Announcement) + Send + Sync + 'static,
+) -> Result<(), ServeError> {
+    let begun = Instant::now();
+    let dir = config.data_dir.clone();
+    prepare_directory(&config)?;
+    let _lock = DirectoryLock::take(&dir)?;
+    runtime::check_host(&dir)?;
+    let plan = core_plan(&config)?;
+    let fetch_path = choose_fetch_path(&config)?;
+    let addresses = resolve(&config.listeners)?;
+    let found = partition_log::load(&dir)?;
+    let shutdown = ShutdownSignal::install().map_err(io("taking over SIGTERM and SIGINT"))?;
+    let options = CoreOptions {
+        arena_bytes: usize::try_from(config.memory_bytes).unwrap_or(usize::MAX) / plan.count(),
+        fetch_path,
+        stall_after: Duration::from_millis(config.stall_warn_ms),
+    };
+    let start = Arc::new(Start {
+        begun,
+        config,
+        addresses,
+        found: Arc::new(found),
+        ends: Mutex::new(Mesh::build(plan.count()).into_iter().map(Some).collect()),
+        gate: Mutex::default(),
+        shutdown,
+        announce: Box::new(announce),
+    });
+    let shared = start.clone();
+    runtime::run(&plan, &options, move |core| run_core(core, shared.clone()))?;
+    start.finish()
+}
+
+/// What is told to whoever started the broker.
+#[derive(Clone, Debug)]
+pub struct Announcement {
+    /// Where it listens.
+    pub addresses: Vec<SocketAddr>,
+    /// How many cores serve.
+    pub cores: usize,
+    /// Memory of all cores together.
+    pub memory_bytes: u64,
+    /// Where the data is.
+    pub data_dir: std::path::PathBuf,
+    /// What an acknowledgement means.
+    pub flush: FlushPolicy,
+    /// How records on disk go out.
+    pub fetch_path: FetchPath,
+    /// How many topics there are.
+    pub topics: usize,
+    /// From the call to here.
+    pub took: Duration,
+}
+
+/// What the cores share while they start and end.
+struct Start {
+    begun: Instant,
+    config: BrokerConfig,
+    addresses: Vec<SocketAddr>,
+    found: Arc<LoadedDir>,
+    ends: Mutex<Vec<Option<ShardMeshEnd>>>,
+    gate: Mutex<Gate>,
+    shutdown: ShutdownSignal,
+    announce: Box<dyn Fn(&Announcement) + Send + Sync>,
+}
+
+/// How far core 0 is.
+#[derive(Debug, Default)]
+enum Gate {
+    #[default]
+    Closed,
+    /// The ports are known; the settings name them.
+    Bound(Arc<BrokerConfig>),
+    /// Every core may accept.
+    Open(Arc<BrokerConfig>, Vec<SocketAddr>),
+    /// All logs are closed.
+    Done,
+    Failed(ServeError),
+}
+
+impl Start {
+    fn gate(&self) -> std::sync::MutexGuard<'_, Gate> {
+        self.gate.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take_end(&self, core: &Core) -> ShardMeshEnd {
+        let mut ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
+        ends[core.id()].take().expect("each core takes its own end")
+    }
+
+    fn finish(&self) -> Result<(), ServeError> {
+        let mut gate = self.gate();
+        match std::mem::replace(&mut *gate, Gate::Done) {
+            Gate::Failed(error) => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    fn has_ended(&self) -> bool {
+        matches!(*self.gate(), Gate::Done | Gate::Failed(_))
+    }
+
+    /// Waits for core 0 to know the ports; `None` if it failed before.
+    async fn bound(&self, core: &Core) -> Option<Arc<BrokerConfig>> {
+        loop {
+            match &*self.gate() {
+                Gate::Bound(config) | Gate::Open(config, _) => return Some(config.clone()),
+                Gate::Closed => {}
+                Gate::Done | Gate::Failed(_) => return None,
+            }
+            core.sleep(GATE_POLL).await;
+        }
+    }
+
+    /// Waits until every core may accept; `None` if core 0 failed before.
+    async fn open(&self, core: &Core) -> Option<Vec<SocketAddr>> {
+        loop {
+            match &*self.gate() {
+                Gate::Open(_, addresses) => return Some(addresses.clone()),
+                Gate::Closed | Gate::Bound(_) => {}
+                Gate::Done | Gate::Failed(_) => return None,
+            }
+            core.sleep(GATE_POLL).await;
+        }
+    }
+}
+
+async fn run_core(core: Core, start: Arc<Start>) {
+    if core.id() != 0 {
+        return follow(&core, &start).await;
+    }
+    let result = lead(&core, &start).await;
+    *start.gate() = match result {
+        Ok(()) => Gate::Done,
+        Err(error) => Gate::Failed(error),
+    };
+}
+
+/// Every core but the first: joins, serves when told, ends when told.
+async fn follow(core: &Core, start: &Arc<Start>) {
+    let Some(config) = start.bound(core).await else { return };
+    let dir = data_dir(core, &config);
+    let shards = Shards::start(core, start.take_end(core), dir, config.clone(), None);
+    if let Some(addresses) = start.open(core).await {
+        let listeners = addresses.iter().map(|at| Listener::bind(core, *at, Exclusive::No));
+        match listeners.collect::<Result<Vec<_>, _>>() {
+            Ok(listeners) => accept_on(&context(core, &shards, config, start), listeners),
+            Err(error) => log::error!("core {} does not listen: {error}", core.id()),
+        }
+    }
+    while !start.has_ended() {
+        core.sleep(GATE_POLL * 10).await;
+    }
+}
+
+/// The first core: ports, metadata, logs; then serves like the others; then closes everything.
+async fn lead(core: &Core, start: &Arc<Start>) -> Result<(), ServeError> {
+    let listeners = bind_first(core, &start.addresses)?;
+    let addresses: Vec<SocketAddr> = listeners.iter().map(Listener::local_addr).collect();
+    let config = Arc::new(with_ports(start.config.clone(), &addresses));
+    let dir = data_dir(core, &config);
+    let boot = open_metadata_log(&dir, &config, &start.found).await?;
+    let clean = boot.clean;
+    let shards = Shards::start(core, start.take_end(core), dir, config.clone(), Some(boot));
+    *start.gate() = Gate::Bound(config.clone());
+    let image = shards.boot_controller(&registration(&config, &start.found.meta), clean).await?;
+    open_logs(core, &shards, &image, &start.found).await?;
+    shards.publish(everything(image.clone())).await?;
+    *start.gate() = Gate::Open(config.clone(), addresses.clone());
+    accept_on(&context(core, &shards, config.clone(), start), listeners);
+    let checkpoints = shards.clone();
+    core.spawn(async move { checkpoints.keep_checkpoints().await });
+    (start.announce)(&announcement(core, start, &config, &addresses, &image));
+    start.shutdown.received().await;
+    close(core, &shards, &config).await
+}
+
+fn bind_first(core: &Core, addresses: &[SocketAddr]) -> Result<Vec<Listener>, StartError> {
+    addresses.iter().map(|address| Listener::bind(core, *address, Exclusive::Yes)).collect()
+}
+
+/// Puts the ports that the kernel chose where clients are told of them.
+fn with_ports(mut config: BrokerConfig, addresses: &[SocketAddr]) -> BrokerConfig {
+    for (advertised, address) in config.advertised_listeners.iter_mut().zip(addresses) {
+        if advertised.port == 0 {
+            advertised.port = address.port();
+        }
+    }
+    config
+}
+
+fn data_dir(core: &Core, config: &BrokerConfig) -> DataDir {
+    let files_max = (config.log.files_open_max / core.count()).max(16);
+    DataDir::new(core.clone(), config.data_dir.clone(), files_max)
+}
+
+fn registration(config: &BrokerConfig, meta: &MetaProperties) -> BrokerRegistration {
+    let endpoint = |named: &Named| BrokerEndpoint {
+        name: named.name.clone(),
+        host: named.host.clone(),
+        port: named.port,
+        security_protocol: 0,
+    };
+    BrokerRegistration {
+        node_id: config.node_id,
+        incarnation_id: random_id(),
+        endpoints: config.advertised_listeners.iter().map(endpoint).collect(),
+        rack: config.rack.clone(),
+        directory_id: meta.directory_id,
+    }
+}
+
+/// Opens what every core owns of the logs that were found.
+async fn open_logs(
+    core: &Core,
+    shards: &Shards,
+    image: &Arc<MetadataImage>,
+    found: &Arc<LoadedDir>,
+) -> Result<(), ServeError> {
+    let cores = 0..core.count();
+    let opening = cores.map(|on| shards.open(on, image.clone(), found.clone())).collect();
+    let (mut logs, mut recovered, mut verified, mut failed) = (0, 0, 0, 0);
+    for report in runtime::sync::join_all(opening).await {
+        let report = report?;
+        for (name, error) in &report.failed {
+            log::error!("{name}: {error}");
+        }
+        failed += report.failed.len();
+        logs += report.logs;
+        recovered += report.recovered;
+        verified += report.bytes_verified;
+    }
+    if recovered > 0 {
+        log::info!(
+            "the last run did not end cleanly: {recovered} of {logs} logs recovered, \
+             {verified} bytes verified"
+        );
+    }
+    if failed > 0 { Err(ServeError::Logs(failed)) } else { Ok(()) }
+}
+
+/// The first publication: everything is new.
+fn everything(image: Arc<MetadataImage>) -> Publication {
+    let partitions_created = image.topics.partition_ids().collect();
+    let changes = Arc::new(Changes { partitions_created, ..Changes::default() });
+    Publication { image, changes }
+}
+
+fn context(
+    core: &Core,
+    shards: &Shards,
+    config: Arc<BrokerConfig>,
+    start: &Start,
+) -> Rc<Context> {
+    let sessions = config.fetch.sessions_max.div_ceil(core.count());
+    let identity = Identity {
+        cluster_id: start.found.meta.cluster_id.clone(),
+        node_id: config.node_id,
+        data_dir: config.data_dir.clone(),
+        directory_id: start.found.meta.directory_id,
+    };
+    Rc::new(Context {
+        core: core.clone(),
+        shards: shards.clone(),
+        identity: Arc::new(identity),
+        authorizer: Authorizer,
+        sessions: FetchSessions::new(sessions).into(),
+        sending: Sending::new(core.arena().budget_bytes() / SEND_SHARE),
+        producer_ids: ProducerIds::default(),
+        config,
+    })
+}
+
+fn accept_on(cx: &Rc<Context>, listeners: Vec<Listener>) {
+    let of_core = cx.core.arena().budget_bytes() / RECEIVE_SHARE;
+    let bytes = cx.config.connections.receive_budget_bytes.unwrap_or(of_core);
+    let budget = Rc::new(ReceiveBudget::new(bytes));
+    for (index, listener) in listeners.into_iter().enumerate() {
+        let (cx, budget) = (cx.clone(), budget.clone());
+        cx.core.clone().spawn(async move {
+            loop {
+                let (conn, peer) = listener.accept().await;
+                let serving = connection::serve(cx.clone(), budget.clone(), conn, peer, index);
+                cx.core.spawn(serving);
+            }
+        });
+    }
+}
+
+fn announcement(
+    core: &Core,
+    start: &Start,
+    config: &BrokerConfig,
+    addresses: &[SocketAddr],
+    image: &MetadataImage,
+) -> Announcement {
+    Announcement {
+        addresses: addresses.to_vec(),
+        cores: core.count(),
+        memory_bytes: config.memory_bytes,
+        data_dir: config.data_dir.clone(),
+        flush: config.flush,
+        fetch_path: core.fetch_path(),
+        topics: image.topics.len(),
+        took: start.begun.elapsed(),
+    }
+}
+
+/// Closes all logs, then says so on disk as the last act.
+async fn close(core: &Core, shards: &Shards, config: &BrokerConfig) -> Result<(), ServeError> {
+    log::info!("closing {} cores", core.count());
+    let closing = (0..core.count()).map(|on| shards.close(on)).collect();
+    let within = Duration::from_millis(config.shutdown_timeout_ms);
+    let Some(closed) = core.timeout(within, runtime::sync::join_all(closing)).await else {
+        log::warn!("closing took longer than {within:?}: the next start recovers");
+        return Ok(());
+    };
+    for core_closed in closed {
+        core_closed?;
+    }
+    shards.write_checkpoints().await?;
+    let dir = config.data_dir.clone();
+    core.blocking(move || partition_log::mark_clean_shutdown(&dir))
+        .await
+        .map_err(io("marking the clean shutdown"))?;
+    log::info!("closed cleanly");
+    Ok(())
+}
+
+/// An empty directory becomes ours; any other without `meta.properties` is left alone.
+fn prepare_directory(config: &BrokerConfig) -> Result<(), ServeError> {
+    let dir: &Path = &config.data_dir;
+    std::fs::create_dir_all(dir).map_err(io("making the data directory"))?;
+    if dir.join("meta.properties").exists() {
+        return Ok(());
+    }
+    let meta = MetaProperties {
+        cluster_id: random_id().to_string(),
+        node_id: config.node_id,
+        directory_id: random_id(),
+    };
+    partition_log::format(dir, &meta)?;
+    log::info!("formatted {} for the new cluster {}", dir.display(), meta.cluster_id);
+    Ok(())
+}
+
+fn random_id() -> Uuid {
+    loop {
+        let id = Uuid::from_random(fastrand::u128(..));
+        if !id.is_reserved_or_dashed() {
+            return id;
+        }
+    }
+}
+
+fn core_plan(config: &BrokerConfig) -> Result<CorePlan, StartError> {
+    match &config.cores {
+        CoreSelection::All => Ok(CorePlan::all()),
+        CoreSelection::Count(count) => Ok(CorePlan::first(*count)),
+        CoreSelection::List(list) => CorePlan::list(list),
+    }
+}
+
+fn choose_fetch_path(config: &BrokerConfig) -> Result<FetchPath, ServeError> {
+    match config.fetch_path {
+        FetchPathChoice::Sendfile => Ok(FetchPath::Sendfile),
+        FetchPathChoice::Copy => Ok(FetchPath::Copy),
+        FetchPathChoice::Auto => {
+            let measured = runtime::measure_fetch_path(&config.data_dir);
+            let measured = measured.map_err(io("measuring how files are sent best"))?;
+            log::info!(
+                "files are sent by {:?}: sendfile takes {:.3}, copying {:.3} CPU seconds a GB here",
+                measured.path,
+                measured.sendfile_s_per_gb,
+                measured.copy_s_per_gb
+            );
+            Ok(measured.path)
+        }
+    }
+}
+
+fn resolve(listeners: &[Named]) -> Result<Vec<SocketAddr>, ServeError> {
+    let one = |named: &Named| {
+        let host = if named.host.is_empty() { "0.0.0.0" } else { &named.host };
+        let failed = |error| ServeError::Address { host: host.to_owned(), port: named.port, error };
+        let mut found = (host, named.port).to_socket_addrs().map_err(failed)?;
+        found.next().ok_or_else(|| failed(std::io::ErrorKind::AddrNotAvailable.into()))
+    };
+    listeners.iter().map(one).collect()
+}
+
+fn io(what: &'static str) -> impl Fn(std::io::Error) -> ServeError {
+    move |error| ServeError::Io { what, error }
+}

@@ -1,0 +1,270 @@
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::config::LogConfig;
+use super::durable_points::{Anchor, DurablePoint, LogPoint, Marks};
+use super::leader_epoch::LeaderEpochs;
+use super::names;
+use super::producer_state::{Producers, Sequence, SequenceError};
+use super::segment::Segment;
+use super::tail::Tail;
+use crate::model::{LeaderEpoch, Offset, PartitionId, TimestampMs, TopicPartition, Uuid};
+use crate::protocol::record::BatchHeader;
+
+/// One partition's log, as its core sees it: state only, no handles, no clock, no waiting.
+///
+/// What touches the disk is planned here as a value that owns its data, run elsewhere, and its
+/// result brought back. Three ends move one after the other: the log's end with each append, the
+/// written end with each flush, the durable end with each sync.
+#[derive(Debug)]
+pub struct Log {
+    pub(super) name: TopicPartition,
+    pub(super) partition: PartitionId,
+    pub(super) dir: Arc<Path>,
+    pub(super) config: Arc<LogConfig>,
+    pub(super) health: Health,
+    pub(super) log_start: Offset,
+    /// Never empty; the last one is active.
+    pub(super) segments: VecDeque<Segment>,
+    pub(super) tail: Tail,
+    pub(super) end: LogPoint,
+    pub(super) written: LogPoint,
+    /// The active segment's marks at `written`.
+    pub(super) written_marks: Marks,
+    pub(super) durable: LogPoint,
+    /// Whether the partition's directory exists.
+    pub(super) on_disk: bool,
+    pub(super) writing: bool,
+    pub(super) syncing: bool,
+    pub(super) unsynced: Unsynced,
+    pub(super) epochs: LeaderEpochs,
+    /// Whether the epochs changed since their file was written.
+    pub(super) epochs_changed: bool,
+    pub(super) producers: Producers,
+    /// Offsets of the producer snapshots on disk, ascending.
+    pub(super) snapshots: Vec<Offset>,
+    pub(super) anchor: Anchor,
+    /// An anchor whose files are written but whose place is not durable yet.
+    pub(super) pending_anchor: Option<Anchor>,
+    pub(super) anchoring: bool,
+}
+
+/// Whether a log takes appends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// It does.
+    Online,
+    /// The disk is full: it does again, one append at a time, once a second until one succeeds.
+    DiskFull,
+    /// A write or a sync failed: never again in this run.
+    Offline,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Health {
+    Online,
+    Full { since_ms: TimestampMs },
+    Offline,
+}
+
+/// What was written and not yet synced.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Unsynced {
+    /// Segments with new bytes, and whether the file is new.
+    pub(super) segments: Vec<(Offset, bool)>,
+    /// Whether the directory itself is new.
+    pub(super) partition: bool,
+}
+
+impl Log {
+    /// A log without records and, until its first flush, without a trace on disk.
+    pub fn new(
+        data_dir: &Path,
+        name: TopicPartition,
+        topic_id: Uuid,
+        config: Arc<LogConfig>,
+        now_ms: TimestampMs,
+    ) -> Self {
+        let dir: PathBuf = data_dir.join(names::partition_dir(&name));
+        let start = LogPoint::at_base(0);
+        Self {
+            partition: PartitionId {
+                topic_id,
+                index: name.partition,
+            },
+            name,
+            dir: dir.into(),
+            config,
+            health: Health::Online,
+            log_start: 0,
+            segments: VecDeque::from([Segment::new(0, now_ms)]),
+            tail: Tail::default(),
+            end: start,
+            written: start,
+            written_marks: Marks::NONE,
+            durable: start,
+            on_disk: false,
+            writing: false,
+            syncing: false,
+            unsynced: Unsynced::default(),
+            epochs: LeaderEpochs::default(),
+            epochs_changed: false,
+            producers: Producers::default(),
+            snapshots: Vec::new(),
+            anchor: Anchor::at_base(0, false),
+            pending_anchor: None,
+            anchoring: false,
+        }
+    }
+
+    /// The partition by its topic's name.
+    pub fn name(&self) -> &TopicPartition {
+        &self.name
+    }
+
+    /// The partition by its topic's id.
+    pub fn partition(&self) -> PartitionId {
+        self.partition
+    }
+
+    /// What the log keeps to.
+    pub fn config(&self) -> &Arc<LogConfig> {
+        &self.config
+    }
+
+    /// Exchanges the config; it applies from the next append and the next retention on.
+    pub fn set_config(&mut self, config: Arc<LogConfig>) {
+        self.config = config;
+    }
+
+    /// The first offset that can be read.
+    pub fn log_start(&self) -> Offset {
+        self.log_start
+    }
+
+    /// The offset the next record gets.
+    pub fn log_end(&self) -> Offset {
+        self.end.offset
+    }
+
+    /// Records below this are in the file, not necessarily on stable storage.
+    pub fn written_end(&self) -> Offset {
+        self.written.offset
+    }
+
+    /// Records below this are on stable storage.
+    pub fn durable_end(&self) -> Offset {
+        self.durable.offset
+    }
+
+    /// Where in its segment's file the next batch will stand; adoption needs it modulo 4,096.
+    pub fn next_position(&self) -> u64 {
+        u64::from(self.end.position)
+    }
+
+    /// Bytes of batches in all segments; padding and preallocation do not count.
+    pub fn size_bytes(&self) -> u64 {
+        self.segments.iter().map(|segment| u64::from(segment.size)).sum()
+    }
+
+    /// How many segments there are, the active one among them.
+    pub fn segment_count(&self) -> usize {
+        self.segments.len()
+    }
+
+    /// Whether the log takes appends.
+    pub fn status(&self) -> Status {
+        match self.health {
+            Health::Online => Status::Online,
+            Health::Full { .. } => Status::DiskFull,
+            Health::Offline => Status::Offline,
+        }
+    }
+
+    /// The directory exists, or will with the flush under way.
+    pub fn is_on_disk(&self) -> bool {
+        self.on_disk
+    }
+
+    /// Whether there are appends that no flush has taken to the file yet.
+    pub fn is_dirty(&self) -> bool {
+        self.end.offset > self.written.offset
+    }
+
+    /// Whether a flush's write is under way.
+    pub fn is_writing(&self) -> bool {
+        self.writing
+    }
+
+    /// Whether something is under way that uses the files: a log is deleted only when nothing is.
+    pub fn is_busy(&self) -> bool {
+        self.writing || self.syncing || self.anchoring
+    }
+
+    /// Whether there is something to sync.
+    pub fn needs_sync(&self) -> bool {
+        !self.unsynced.segments.is_empty()
+    }
+
+    /// Below this offset Kafka may trust the files as they are: no padding, indexes complete.
+    pub fn recovery_point(&self) -> Offset {
+        match self.is_closed() {
+            true => self.end.offset,
+            false => self.anchor.segment_base,
+        }
+    }
+
+    /// What to remember of this log for the next start; `None` before anything is durable.
+    pub fn durable_point(&self) -> Option<DurablePoint> {
+        let known = self.on_disk && !self.unsynced.partition;
+        known.then_some(DurablePoint {
+            partition: self.partition,
+            log_start: self.log_start,
+            end: self.durable,
+            anchor: self.anchor,
+        })
+    }
+
+    /// Whether a batch continues its producer's sequence (KIP-98); changes nothing.
+    pub fn check_producer(&self, header: &BatchHeader) -> Result<Sequence, SequenceError> {
+        self.producers.check(header)
+    }
+
+    /// Forgets producers that have been silent for the configured time; how many are left.
+    pub fn expire_producers(&mut self, now_ms: TimestampMs) -> usize {
+        let config = &self.config;
+        self.producers.expire(|last| config.producer_expired(last, now_ms));
+        self.producers.len()
+    }
+
+    /// The newest epoch that has written.
+    pub fn last_leader_epoch(&self) -> Option<LeaderEpoch> {
+        self.epochs.latest()
+    }
+
+    /// The epoch that wrote `offset`; `None` if the log does not know.
+    pub fn epoch_at(&self, offset: Offset) -> Option<LeaderEpoch> {
+        self.epochs.epoch_at(offset)
+    }
+
+    /// The largest epoch at or below `epoch` and the offset at which it ends (KIP-279); (−1, −1)
+    /// for an epoch newer than all that wrote.
+    pub fn end_offset_for_epoch(&self, epoch: LeaderEpoch) -> (LeaderEpoch, Offset) {
+        self.epochs.end_offset_for(epoch, self.end.offset)
+    }
+
+    pub(super) fn active(&self) -> &Segment {
+        self.segments.back().expect("a log has an active segment")
+    }
+
+    pub(super) fn active_mut(&mut self) -> &mut Segment {
+        self.segments.back_mut().expect("a log has an active segment")
+    }
+
+    /// The segment with this base.
+    pub(super) fn segment_mut(&mut self, base: Offset) -> Option<&mut Segment> {
+        let at = self.segments.binary_search_by_key(&base, |segment| segment.base_offset);
+        self.segments.get_mut(at.ok()?)
+    }
+}

@@ -1,0 +1,273 @@
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::durable_points::{LogPoint, Marks};
+use super::extent::BLOCK_BYTES;
+use super::log::{Health, Log, Unsynced};
+use super::segment::Segment;
+use super::tail::Pieces;
+use crate::model::{Offset, TimestampMs, Uuid};
+use crate::sys::arena::Arena;
+
+/// A new file begins with so many bytes; each later step doubles it.
+const ALLOCATE_BYTES_MIN: u64 = 16 << 10;
+
+/// The writes of one flush. Owns its bytes; run by [`FlushPlan::write`].
+#[derive(Debug)]
+#[must_use = "the log waits for the result"]
+pub struct FlushPlan {
+    pub(super) dir: Arc<Path>,
+    pub(super) topic_id: Uuid,
+    /// Whether the partition has no directory yet.
+    pub(super) new_partition: bool,
+    pub(super) writes: Vec<SegmentWrite>,
+    pub(super) mark: FlushMark,
+}
+
+/// What one flush writes to one segment's file.
+#[derive(Debug)]
+pub(super) struct SegmentWrite {
+    pub(super) base: Offset,
+    pub(super) create: bool,
+    pub(super) allocated: u64,
+    pub(super) allocate_to: u64,
+    pub(super) pieces: Pieces,
+}
+
+/// The log's end at the moment a flush was planned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct FlushMark {
+    point: LogPoint,
+    marks: Marks,
+}
+
+/// The result of a flush's writes, for [`Log::on_written`].
+#[derive(Debug)]
+#[must_use = "the log waits for it"]
+pub struct Written {
+    pub(super) mark: FlushMark,
+    pub(super) new_partition: bool,
+    /// Base, whether new, bytes allocated now.
+    pub(super) files: Vec<(Offset, bool, u64)>,
+    /// The beginning of the tail's first block, if it was read from the file.
+    pub(super) head: Option<Vec<u8>>,
+}
+
+/// The files to sync so that all that is written becomes durable; run by
+/// [`sync_all`](super::sync_all).
+#[derive(Debug)]
+#[must_use = "the log waits for the result"]
+pub struct SyncPlan {
+    pub(super) dir: Arc<Path>,
+    pub(super) unsynced: Unsynced,
+    mark: LogPoint,
+}
+
+/// A sync is done, for [`Log::on_synced`].
+#[derive(Debug)]
+#[must_use = "the log waits for it"]
+pub struct Synced(LogPoint);
+
+/// A write or a sync failed.
+#[derive(Debug, thiserror::Error)]
+#[error("{path}: {source}")]
+pub struct FlushError {
+    /// The file or directory.
+    pub path: PathBuf,
+    /// What the system said.
+    pub source: io::Error,
+    /// Whether it failed for lack of space before anything of it was acknowledged.
+    pub disk_full: bool,
+}
+
+/// What a failure means for the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failed {
+    /// Whoever waits for anything that is not durable gets KAFKA_STORAGE_ERROR.
+    Offline,
+    /// Appends at and beyond this offset were dropped: whoever waits for them gets
+    /// KAFKA_STORAGE_ERROR. What was written before is unharmed.
+    DiskFull {
+        /// The log's end now.
+        dropped_from: Offset,
+    },
+}
+
+impl Log {
+    /// The writes that bring everything appended so far to the files.
+    ///
+    /// `None` if there is nothing to write, if a write is under way (two writes of one block must
+    /// never overlap), or if the log is offline.
+    pub fn plan_flush(&mut self, arena: &Arena) -> Option<FlushPlan> {
+        if self.writing || self.health == Health::Offline || !self.is_dirty() {
+            return None;
+        }
+        self.writing = true;
+        let segments = self.segments.iter();
+        let touched = segments.filter(|segment| segment.base_offset >= self.written.segment_base);
+        let writes = touched.filter_map(|segment| self.segment_write(arena, segment));
+        Some(FlushPlan {
+            dir: self.dir.clone(),
+            topic_id: self.partition.topic_id,
+            new_partition: !self.on_disk,
+            writes: writes.collect(),
+            mark: FlushMark {
+                point: self.end,
+                marks: self.active().marks,
+            },
+        })
+    }
+
+    /// The writes of a flush are done.
+    pub fn on_written(&mut self, written: Written) {
+        assert!(self.writing, "a flush was under way");
+        self.writing = false;
+        self.health = match self.health {
+            Health::Full { .. } => Health::Online,
+            other => other,
+        };
+        self.on_disk = true;
+        self.unsynced.partition |= written.new_partition;
+        for (base, new, allocated) in written.files {
+            self.on_file_written(base, new, allocated);
+        }
+        if let Some(head) = written.head {
+            self.tail.on_head_read(head);
+        }
+        self.written = written.mark.point;
+        self.written_marks = written.mark.marks;
+        self.producers.settle(self.written.offset);
+    }
+
+    /// The files to sync; `None` if there are none or a sync is under way.
+    ///
+    /// Later writes may go on meanwhile: they are not part of it.
+    pub fn plan_sync(&mut self) -> Option<SyncPlan> {
+        if self.syncing || self.health == Health::Offline || !self.needs_sync() {
+            return None;
+        }
+        self.syncing = true;
+        Some(SyncPlan {
+            dir: self.dir.clone(),
+            unsynced: std::mem::take(&mut self.unsynced),
+            mark: self.written,
+        })
+    }
+
+    /// A sync is done: what was written when it was planned is durable.
+    pub fn on_synced(&mut self, synced: Synced) {
+        assert!(self.syncing, "a sync was under way");
+        self.syncing = false;
+        self.durable = synced.0;
+        self.promote_anchor();
+    }
+
+    /// A write or a sync failed; logs it once and says what became of the log.
+    pub fn on_failed(&mut self, error: &FlushError, now_ms: TimestampMs) -> Failed {
+        if error.disk_full && self.writing && self.health != Health::Offline {
+            self.writing = false;
+            self.drop_unwritten();
+            if self.health == Health::Online {
+                log::error!("{}: the disk is full, appends are refused: {error}", self.name);
+            }
+            self.health = Health::Full { since_ms: now_ms };
+            return Failed::DiskFull {
+                dropped_from: self.end.offset,
+            };
+        }
+        if self.health != Health::Offline {
+            log::error!("{}: OFFLINE until restart, a write or sync failed: {error}", self.name);
+        }
+        (self.writing, self.syncing) = (false, false);
+        self.health = Health::Offline;
+        Failed::Offline
+    }
+
+    fn segment_write(&self, arena: &Arena, segment: &Segment) -> Option<SegmentWrite> {
+        let base = segment.base_offset;
+        let from = match base == self.written.segment_base {
+            true => self.written.position,
+            false => 0,
+        };
+        if segment.size == from {
+            return None;
+        }
+        let pieces = self.tail.pieces(arena, base, u64::from(from));
+        let needed = u64::from(segment.size).next_multiple_of(BLOCK_BYTES as u64);
+        let active = base == self.end.segment_base;
+        Some(SegmentWrite {
+            base,
+            create: segment.allocated == 0,
+            allocated: segment.allocated,
+            allocate_to: match active {
+                true => self.allocation(segment.allocated, needed),
+                false => needed.max(segment.allocated),
+            },
+            pieces,
+        })
+    }
+
+    /// How far a file of `allocated` bytes shall reach so that `needed` bytes fit: it grows in
+    /// doubling steps, so that writes rarely extend it and small partitions stay small.
+    fn allocation(&self, allocated: u64, needed: u64) -> u64 {
+        if needed <= allocated {
+            return allocated;
+        }
+        let step_max = u64::from(self.config.preallocate_bytes_max).max(ALLOCATE_BYTES_MIN);
+        let step = allocated.clamp(ALLOCATE_BYTES_MIN, step_max);
+        let segment_bytes = u64::from(self.config.segment_bytes);
+        let grown = (allocated + step).min(segment_bytes.next_multiple_of(BLOCK_BYTES as u64));
+        grown.max(needed)
+    }
+
+    fn on_file_written(&mut self, base: Offset, new: bool, allocated: u64) {
+        if let Some(segment) = self.segment_mut(base) {
+            segment.allocated = allocated;
+        }
+        match self.unsynced.segments.iter_mut().find(|known| known.0 == base) {
+            Some(known) => known.1 |= new,
+            None => self.unsynced.segments.push((base, new)),
+        }
+    }
+
+    /// Takes back every append that no write has brought to the file.
+    fn drop_unwritten(&mut self) {
+        let end = self.written;
+        self.tail.truncate(end.offset);
+        while self.active().base_offset > end.segment_base {
+            self.segments.pop_back();
+        }
+        let marks = self.written_marks;
+        let active = self.active_mut();
+        active.size = end.position;
+        active.marks = marks;
+        active.offset_index.truncate_recent(end.position);
+        active.time_index.truncate_recent(end.offset);
+        self.epochs.truncate_from_end(end.offset);
+        self.producers.take_back(end.offset);
+        self.pending_anchor.take_if(|anchor| anchor.offset > end.offset);
+        self.end = end;
+    }
+}
+
+impl SyncPlan {
+    /// How many files it has to sync.
+    pub fn file_count(&self) -> usize {
+        let news = usize::from(self.unsynced.segments.iter().any(|(_, new)| *new));
+        self.unsynced.segments.len() + news + 3 * usize::from(self.unsynced.partition)
+    }
+
+    /// The result, once everything is synced by whatever means.
+    pub(super) fn done(self) -> Synced {
+        Synced(self.mark)
+    }
+}
+
+impl FlushPlan {
+    /// Bytes that will be written.
+    pub fn bytes(&self) -> usize {
+        let chunks = self.writes.iter().flat_map(|write| &write.pieces.chunks);
+        chunks.map(|chunk| chunk.len()).sum()
+    }
+}

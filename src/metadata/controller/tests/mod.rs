@@ -1,0 +1,4 @@
+//! What the controller answers.
+
+mod configs;
+mod topics;

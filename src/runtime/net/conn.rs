@@ -1,0 +1,150 @@
+//! One connection: received from by one task, sent to by another, closed by any.
+
+use super::super::core::Core;
+use super::super::ring::socket_of;
+use super::super::stats::Counters;
+use super::listener::into_io;
+use super::receive_area::ReceiveArea;
+use super::send::{Slice, send_all};
+use crate::sys::arena::{Chunk, ChunkMut};
+use futures_io::{AsyncRead, AsyncWrite};
+use glommio::net::TcpStream;
+use socket2::SockRef;
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::io;
+use std::net::{Shutdown, SocketAddr};
+use std::ops::Range;
+use std::os::fd::BorrowedFd;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+/// A connection of this core. Clones are the same connection; the last one closes it.
+#[derive(Clone)]
+pub struct Conn {
+    inner: Rc<Inner>,
+}
+
+struct Inner {
+    core: Core,
+    /// Borrowed inside a poll only, so that a sender and a receiver can wait at the same time.
+    stream: RefCell<TcpStream>,
+    peer: SocketAddr,
+}
+
+/// Connects to a listening peer.
+///
+/// # Errors
+/// Those of `connect(2)`.
+pub async fn connect(core: &Core, address: SocketAddr) -> io::Result<Conn> {
+    let stream = TcpStream::connect(address).await.map_err(into_io)?;
+    Conn::new(core, stream, address)
+}
+
+impl Conn {
+    pub(super) fn new(core: &Core, stream: TcpStream, peer: SocketAddr) -> io::Result<Self> {
+        let socket = SockRef::from(&socket_of(&stream)).set_tcp_nodelay(true);
+        socket?;
+        // `sendfile` knows no flag of its own for not waiting.
+        SockRef::from(&socket_of(&stream)).set_nonblocking(true)?;
+        let inner = Inner { core: core.clone(), stream: RefCell::new(stream), peer };
+        Ok(Self { inner: Rc::new(inner) })
+    }
+
+    /// The other end's address.
+    pub fn peer(&self) -> SocketAddr {
+        self.inner.peer
+    }
+
+    /// Waits for bytes and gives those that are there; none at the end of the stream.
+    ///
+    /// While it waits it holds no memory. A slice that is kept keeps its area of 256 KiB from
+    /// being reused: copy what is small and outlives its request. When the arena is exhausted
+    /// this waits for memory, and the peer's window closes. One task receives at a time.
+    ///
+    /// # Errors
+    /// Those of `recv(2)`: the connection is over.
+    pub async fn receive(&self, area: &ReceiveArea) -> io::Result<Chunk> {
+        loop {
+            match poll_fn(|cx| self.poll_receive(area, cx)).await {
+                Some(received) => return received,
+                None => area.refilled(&self.inner.core).await,
+            }
+        }
+    }
+
+    /// Waits for bytes and puts those that are there into a range of the chunk above its mark,
+    /// without sealing them; says how many. 0 at the end of the stream.
+    ///
+    /// # Errors
+    /// Those of `recv(2)`: the connection is over.
+    pub async fn receive_into(&self, chunk: &mut ChunkMut, to: Range<usize>) -> io::Result<usize> {
+        let into = chunk.writable(to);
+        assert!(!into.is_empty(), "receiving nothing would look like the end of the stream");
+        poll_fn(|cx| self.poll_read(cx, into)).await
+    }
+
+    /// Sends all slices in order, in full.
+    ///
+    /// Memory slices go out by vectored writes, files by the core's fetch path, without stalling
+    /// the core on a range that is not cached. While it waits for the peer it holds the slices
+    /// and nothing else. One task sends at a time.
+    ///
+    /// # Errors
+    /// `TimedOut` when the peer took no byte for `stall_max`; `UnexpectedEof` when a file is
+    /// shorter than its slice says; those of `send(2)`. What was sent is then not known: close.
+    pub async fn send(&self, slices: Vec<Slice>, stall_max: Duration) -> io::Result<()> {
+        let limit = Some(stall_max.max(Duration::from_millis(1)));
+        self.inner.stream.borrow().set_write_timeout(limit).map_err(into_io)?;
+        send_all(self, slices).await
+    }
+
+    /// Ends both directions; whoever receives gets the end, whoever sends an error.
+    pub fn close(&self) {
+        // It fails on a connection that is already over, which is what was asked for.
+        let _ = self.with_socket(|socket| SockRef::from(&socket).shutdown(Shutdown::Both));
+    }
+
+    pub(super) fn core(&self) -> &Core {
+        &self.inner.core
+    }
+
+    /// Makes a system call on the socket.
+    pub(super) fn with_socket<T>(&self, call: impl FnOnce(BorrowedFd<'_>) -> T) -> T {
+        call(socket_of(&self.inner.stream.borrow()))
+    }
+
+    /// Sends what the socket takes of `bytes`, or waits until it takes something.
+    pub(super) fn poll_write(&self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut *self.inner.stream.borrow_mut()).poll_write(cx, bytes)
+    }
+
+    fn poll_read(&self, cx: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut *self.inner.stream.borrow_mut()).poll_read(cx, into);
+        if let Poll::Ready(Ok(count)) = polled {
+            Counters::add(&self.inner.core.inner.counters.received_bytes, count as u64);
+        }
+        polled
+    }
+
+    /// `Ready(None)`: there is no memory to receive into.
+    fn poll_receive(
+        &self,
+        area: &ReceiveArea,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Chunk>>> {
+        let filled = area.fill(|into| match self.poll_read(cx, into) {
+            Poll::Ready(Ok(count)) => (Some(count), Ok(Poll::Ready(()))),
+            Poll::Ready(Err(error)) => (None, Err(error)),
+            Poll::Pending => (None, Ok(Poll::Pending)),
+        });
+        match filled {
+            None => Poll::Ready(None),
+            Some((Ok(Poll::Pending), _)) => Poll::Pending,
+            Some((Ok(Poll::Ready(())), chunk)) => Poll::Ready(Some(Ok(chunk))),
+            Some((Err(error), _)) => Poll::Ready(Some(Err(error))),
+        }
+    }
+}

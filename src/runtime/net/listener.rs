@@ -1,0 +1,103 @@
+//! Listening: every core has its own socket on the same port, the kernel spreads connections.
+
+use super::super::core::Core;
+use super::super::error::StartError;
+use super::conn::Conn;
+use crate::sys::adopt;
+use glommio::GlommioError;
+use socket2::{Domain, Protocol, Socket, Type};
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::time::Duration;
+
+/// Connections the kernel completes before we accept them.
+const BACKLOG: i32 = 4096;
+/// Pause after an accept that failed: out of descriptors stays so for a while.
+const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(100);
+
+/// Whether to make sure first that no other process serves the port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exclusive {
+    /// Ask; for the first core of a process.
+    Yes,
+    /// Join those that listen already; for the other cores.
+    No,
+}
+
+/// A listening socket of one core.
+pub struct Listener {
+    core: Core,
+    socket: glommio::net::TcpListener,
+    address: SocketAddr,
+}
+
+impl Listener {
+    /// Listens on `address`; on port 0 the kernel chooses, see [`Listener::local_addr`].
+    ///
+    /// # Errors
+    /// When another process serves the port, or the address is not ours.
+    pub fn bind(core: &Core, address: SocketAddr, exclusive: Exclusive) -> Result<Self, StartError> {
+        let explain = |error: io::Error| match error.kind() {
+            io::ErrorKind::AddrInUse => StartError::PortTaken { address },
+            _ => StartError::Listen { address, error },
+        };
+        if exclusive == Exclusive::Yes {
+            check_unserved(address).map_err(explain)?;
+        }
+        let socket = listen(address).map_err(explain)?;
+        let local = socket.local_addr().map_err(explain)?;
+        let address = local.as_socket().unwrap_or(address);
+        Ok(Self { core: core.clone(), socket: adopt(OwnedFd::from(socket)), address })
+    }
+
+    /// Where it listens.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The next connection. Failures are logged and slept on: they concern the peer or pass.
+    pub async fn accept(&self) -> (Conn, SocketAddr) {
+        loop {
+            match self.try_accept().await {
+                Ok(accepted) => return accepted,
+                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+                Err(error) => {
+                    log::warn!("accepting on {}: {error}", self.address);
+                    self.core.sleep(PAUSE_AFTER_ERROR).await;
+                }
+            }
+        }
+    }
+
+    async fn try_accept(&self) -> io::Result<(Conn, SocketAddr)> {
+        let stream = self.socket.accept().await.map_err(into_io)?;
+        let peer = stream.peer_addr().map_err(into_io)?;
+        Ok((Conn::new(&self.core, stream, peer)?, peer))
+    }
+}
+
+pub(super) fn into_io(error: GlommioError<()>) -> io::Error {
+    error.into()
+}
+
+fn listen(address: SocketAddr) -> io::Result<Socket> {
+    let socket = socket(address)?;
+    socket.set_reuse_port(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket)
+}
+
+/// Binding without `SO_REUSEPORT` fails while anybody listens there, be it a second broker of the
+/// same user that would silently take half of the connections.
+fn check_unserved(address: SocketAddr) -> io::Result<()> {
+    socket(address)?.bind(&address.into())
+}
+
+fn socket(address: SocketAddr) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    // Connections of a process that ended a moment ago must not hold the port.
+    socket.set_reuse_address(true)?;
+    Ok(socket)
+}

@@ -1,0 +1,15 @@
+//! Sockets of a core: listening, receiving without holding memory, sending slices of anything.
+
+mod conn;
+mod fetch_path;
+mod listener;
+mod receive_area;
+mod send;
+#[cfg(test)]
+mod tests;
+
+pub use conn::{Conn, connect};
+pub use fetch_path::{FetchMeasure, FetchPath, measure_fetch_path};
+pub use listener::{Exclusive, Listener};
+pub use receive_area::ReceiveArea;
+pub use send::Slice;

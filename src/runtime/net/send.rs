@@ -1,0 +1,298 @@
+//! Sending a response: memory and file ranges in order, never waiting for a disk on the core.
+
+use super::super::file::SharedFile;
+use super::super::op::{Buffer, Kind, Read};
+use super::super::stats::Counters;
+use super::conn::Conn;
+use super::fetch_path::FetchPath;
+use crate::sys;
+use crate::sys::arena::Chunk;
+use bytes::Bytes;
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::io::{self, IoSlice};
+use std::task::Poll;
+
+/// The most file bytes moved by one call: some 70 µs of work.
+const PIECE_BYTES: usize = 256 << 10;
+/// A cold range is read in pieces of this size when memory is short.
+const SMALL_PIECE_BYTES: usize = 16 << 10;
+/// What is written by the call that waits for a full socket.
+const TRICKLE_BYTES: usize = 4 << 10;
+
+/// A part of a response.
+#[derive(Clone, Debug)]
+pub enum Slice {
+    /// Encoded for this response.
+    Head(Bytes),
+    /// Recent data where it lies.
+    Chunk(Chunk),
+    /// Older data, not yet read. The file is open through the page cache (not for direct I/O).
+    File {
+        /// Where it is.
+        file: SharedFile,
+        /// Its first byte in the file.
+        position: u64,
+        /// How many bytes.
+        len: u32,
+    },
+}
+
+thread_local! {
+    /// File bytes on their way through user space, only while a poll lasts.
+    static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; PIECE_BYTES]);
+}
+
+/// Sends every slice in full; see [`Conn::send`].
+pub(super) async fn send_all(conn: &Conn, slices: Vec<Slice>) -> io::Result<()> {
+    let mut rest = Rest { slices, first: 0, sent: 0 };
+    while let Some(slice) = rest.skip_empty() {
+        match slice {
+            Slice::File { file, position, len } => {
+                let range = FileRange { file: file.clone(), position: *position, len: *len as usize };
+                let len = range.len;
+                send_file(conn, range).await?;
+                rest.advance(len);
+            }
+            _ => send_memory(conn, &mut rest).await?,
+        }
+    }
+    Ok(())
+}
+
+/// What has not been sent.
+struct Rest {
+    slices: Vec<Slice>,
+    first: usize,
+    /// Of the first.
+    sent: usize,
+}
+
+impl Rest {
+    fn skip_empty(&mut self) -> Option<&Slice> {
+        while self.slices.get(self.first)?.len() == 0 {
+            self.first += 1;
+        }
+        self.slices.get(self.first)
+    }
+
+    /// The memory slices up to the next file, and whether there is one.
+    fn memory(&self) -> (Vec<IoSlice<'_>>, bool) {
+        let rest = self.slices.iter().skip(self.first);
+        let parts = rest.map_while(Slice::bytes).take(sys::net::SLICES_MAX);
+        let mut parts: Vec<_> = parts.map(IoSlice::new).collect();
+        parts[0].advance(self.sent);
+        let more = self.first + parts.len() < self.slices.len();
+        (parts, more)
+    }
+
+    fn first_bytes(&self) -> &[u8] {
+        let bytes = self.slices.get(self.first).and_then(Slice::bytes).unwrap_or_default();
+        &bytes[self.sent.min(bytes.len())..]
+    }
+
+    fn advance(&mut self, mut count: usize) {
+        while count > 0 {
+            let left = self.slices[self.first].len() - self.sent;
+            if count < left {
+                self.sent += count;
+                return;
+            }
+            count -= left;
+            // Its memory is free as soon as the socket has it.
+            self.slices[self.first] = Slice::Head(Bytes::new());
+            (self.first, self.sent) = (self.first + 1, 0);
+        }
+    }
+}
+
+impl Slice {
+    /// Its bytes, unless they are in a file.
+    fn bytes(&self) -> Option<&[u8]> {
+        match self {
+            Self::Head(bytes) => Some(bytes),
+            Self::Chunk(chunk) => Some(chunk),
+            Self::File { .. } => None,
+        }
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Self::File { len, .. } => *len as usize,
+            _ => self.bytes().map_or(0, <[u8]>::len),
+        }
+    }
+}
+
+/// Sends a vector of what is in memory, or a little of it when the socket is full.
+async fn send_memory(conn: &Conn, rest: &mut Rest) -> io::Result<()> {
+    let (parts, more) = rest.memory();
+    let sent = match conn.with_socket(|socket| sys::net::send_vectored(socket, &parts, more)) {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+            trickle(conn, rest.first_bytes()).await?
+        }
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
+        other => other?,
+    };
+    Counters::add(&conn.core().inner.counters.sent_bytes, sent as u64);
+    rest.advance(sent);
+    if sent >= PIECE_BYTES {
+        conn.core().breathe().await;
+    }
+    Ok(())
+}
+
+/// Waits until the socket takes something and gives it the beginning of `bytes`.
+async fn trickle(conn: &Conn, bytes: &[u8]) -> io::Result<usize> {
+    let some = &bytes[..bytes.len().min(TRICKLE_BYTES)];
+    poll_fn(|cx| conn.poll_write(cx, some)).await
+}
+
+#[derive(Clone, Debug)]
+struct FileRange {
+    file: SharedFile,
+    position: u64,
+    len: usize,
+}
+
+/// What became of an attempt to send file bytes.
+enum Attempt {
+    Sent(usize),
+    SocketFull,
+    NotCached,
+}
+
+async fn send_file(conn: &Conn, mut range: FileRange) -> io::Result<()> {
+    let mut piece_bytes = PIECE_BYTES;
+    while range.len > 0 {
+        let piece = range.first(piece_bytes);
+        let attempt = match conn.core().fetch_path() {
+            FetchPath::Sendfile => by_sendfile(conn, &piece),
+            FetchPath::Copy => by_copy(conn, &piece),
+        };
+        let sent = match attempt? {
+            Attempt::Sent(sent) => sent,
+            Attempt::SocketFull => trickle_file(conn, &piece).await?,
+            Attempt::NotCached => send_cold(conn, &piece).await?,
+        };
+        // A socket that takes little is not offered much.
+        piece_bytes = (2 * sent).clamp(SMALL_PIECE_BYTES, PIECE_BYTES);
+        range = range.after(sent);
+        conn.core().breathe().await;
+    }
+    Ok(())
+}
+
+impl FileRange {
+    fn first(&self, bytes_max: usize) -> Self {
+        Self { len: self.len.min(bytes_max), ..self.clone() }
+    }
+
+    fn after(self, sent: usize) -> Self {
+        Self { position: self.position + sent as u64, len: self.len - sent, file: self.file }
+    }
+}
+
+fn by_sendfile(conn: &Conn, piece: &FileRange) -> io::Result<Attempt> {
+    let FileRange { file, position, len } = piece;
+    if !sys::file::is_resident(file, *position, *len)? {
+        return Ok(Attempt::NotCached);
+    }
+    let sent = conn.with_socket(|socket| sys::net::send_file(socket, file, *position, *len));
+    if matches!(sent, Ok(0)) {
+        return Err(shorter_than_said());
+    }
+    let attempt = attempt(sent)?;
+    if let Attempt::Sent(count) = attempt {
+        Counters::add(&conn.core().inner.counters.sendfile_bytes, count as u64);
+    }
+    Ok(attempt)
+}
+
+fn by_copy(conn: &Conn, piece: &FileRange) -> io::Result<Attempt> {
+    SCRATCH.with_borrow_mut(|scratch| {
+        let into = &mut scratch[..piece.len];
+        let Some(bytes) = read_cached(piece, into)? else { return Ok(Attempt::NotCached) };
+        send_copied(conn, bytes)
+    })
+}
+
+/// The cached beginning of a range; `None` when there is none.
+fn read_cached<'a>(piece: &FileRange, into: &'a mut [u8]) -> io::Result<Option<&'a [u8]>> {
+    match sys::file::read_resident(&piece.file, into, piece.position)? {
+        None => Ok(None),
+        Some(0) => Err(shorter_than_said()),
+        Some(count) => Ok(Some(&into[..count])),
+    }
+}
+
+fn send_copied(conn: &Conn, bytes: &[u8]) -> io::Result<Attempt> {
+    let slices = [IoSlice::new(bytes)];
+    let sent = conn.with_socket(|socket| sys::net::send_vectored(socket, &slices, false));
+    let attempt = attempt(sent)?;
+    if let Attempt::Sent(count) = attempt {
+        Counters::add(&conn.core().inner.counters.copied_bytes, count as u64);
+    }
+    Ok(attempt)
+}
+
+/// Waits until the socket takes something of a range; the range's bytes are read anew for each
+/// try, so that waiting needs no memory.
+async fn trickle_file(conn: &Conn, piece: &FileRange) -> io::Result<usize> {
+    let some = piece.first(TRICKLE_BYTES);
+    let sent = poll_fn(|cx| {
+        SCRATCH.with_borrow_mut(|scratch| match read_cached(&some, &mut scratch[..some.len]) {
+            Ok(Some(bytes)) => conn.poll_write(cx, bytes),
+            // It has left the cache meanwhile: the next attempt reads it from the disk.
+            Ok(None) => Poll::Ready(Ok(0)),
+            Err(error) => Poll::Ready(Err(error)),
+        })
+    });
+    let sent = sent.await?;
+    Counters::add(&conn.core().inner.counters.copied_bytes, sent as u64);
+    Ok(sent)
+}
+
+/// Reads a range from the disk by the ring and sends what the socket takes of it.
+async fn send_cold(conn: &Conn, piece: &FileRange) -> io::Result<usize> {
+    let core = &conn.core().inner;
+    let (into, len) = match core.arena.allocate(piece.len) {
+        Some(chunk) => (Buffer::Chunk(chunk), piece.len),
+        // Short of memory, and perhaps because nothing is sent: go on, with little.
+        None => {
+            let len = piece.len.min(SMALL_PIECE_BYTES);
+            (Buffer::Vec(vec![0; len]), len)
+        }
+    };
+    let read = Read::new(&piece.file, into, piece.position, len);
+    let (work, result) = core.ring.start(Kind::Read(read)).await;
+    let count = result? as usize;
+    Counters::add(&core.counters.read_bytes, count as u64);
+    if count == 0 {
+        return Err(shorter_than_said());
+    }
+    let mut buffer = work.into_buffer();
+    let bytes = buffer.filled(count);
+    match send_copied(conn, bytes)? {
+        Attempt::Sent(sent) => Ok(sent),
+        // At least a little, lest the range leaves the cache again and again.
+        _ => {
+            let some = bytes[..count.min(TRICKLE_BYTES)].to_vec();
+            drop(buffer);
+            trickle(conn, &some).await
+        }
+    }
+}
+
+fn attempt(sent: io::Result<usize>) -> io::Result<Attempt> {
+    match sent {
+        Ok(count) => Ok(Attempt::Sent(count)),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Attempt::SocketFull),
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(Attempt::Sent(0)),
+        Err(error) => Err(error),
+    }
+}
+
+fn shorter_than_said() -> io::Error {
+    io::Error::new(io::ErrorKind::UnexpectedEof, "the file ends before the range to be sent")
+}

@@ -1,0 +1,177 @@
+//! Appends: batches take their place in the order of their arrival, the answer comes when the
+//! promise of the whole call is kept.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use super::message::{AppendBatch, AppendCall, AppendDone, ShardReply};
+use super::shards::ReplyTo;
+use super::{Owned, Shard};
+use crate::partition::{PartitionError, Promise};
+
+type AppendResult = Result<AppendDone, PartitionError>;
+
+/// What one call waits for; answers when the last of its batches is through.
+#[derive(Debug)]
+struct Gather {
+    results: RefCell<Vec<AppendResult>>,
+    missing: Cell<usize>,
+    reply: RefCell<Option<ReplyTo>>,
+}
+
+/// One batch's share in its call's answer.
+#[derive(Clone, Debug)]
+pub(super) struct AppendTicket {
+    gather: Rc<Gather>,
+    slot: usize,
+}
+
+/// A batch that found the core's memory full.
+pub(super) struct StalledAppend {
+    batch: AppendBatch,
+    promise: Option<Promise>,
+    ticket: AppendTicket,
+}
+
+impl Gather {
+    fn new(batches: usize, reply: ReplyTo) -> Rc<Self> {
+        Rc::new(Self {
+            results: RefCell::new(vec![Err(PartitionError::ShuttingDown); batches]),
+            missing: Cell::new(batches),
+            reply: RefCell::new(Some(reply)),
+        })
+    }
+}
+
+impl AppendTicket {
+    fn set(&self, result: AppendResult) {
+        self.gather.results.borrow_mut()[self.slot] = result;
+    }
+
+    /// The promise is kept: what was set is the answer.
+    pub(super) fn resolve(self) {
+        let missing = self.gather.missing.get() - 1;
+        self.gather.missing.set(missing);
+        if missing == 0 {
+            let results = self.gather.results.take();
+            let reply = self.gather.reply.take().expect("a call is answered once");
+            reply.send(ShardReply::Append(results));
+        }
+    }
+
+    /// The promise is broken, or the batch was refused.
+    pub(super) fn fail(self, error: PartitionError) {
+        self.set(Err(error));
+        self.resolve();
+    }
+
+    fn succeed(self, done: AppendDone) {
+        self.set(Ok(done));
+        self.resolve();
+    }
+}
+
+impl Owned {
+    /// Takes the batches of a call; all have their place when this returns, but for those that
+    /// wait for memory, which keep their order.
+    pub(super) fn append(&self, call: AppendCall, reply: ReplyTo) {
+        if call.batches.is_empty() {
+            return reply.send(ShardReply::Append(Vec::new()));
+        }
+        let gather = Gather::new(call.batches.len(), reply);
+        let mut state = self.state.borrow_mut();
+        for (slot, batch) in call.batches.into_iter().enumerate() {
+            let ticket = AppendTicket { gather: gather.clone(), slot };
+            state.append_in_order(StalledAppend { batch, promise: call.promise, ticket });
+        }
+        if !state.dirty.is_empty() || !state.stalled.is_empty() {
+            self.flush_wanted.notify_one();
+        }
+    }
+}
+
+impl Shard {
+    fn append_in_order(&mut self, append: StalledAppend) {
+        if self.closing {
+            return append.ticket.fail(PartitionError::ShuttingDown);
+        }
+        if self.stalled.is_empty() {
+            self.append_or_stall(append);
+        } else {
+            self.stalled.push_back(append);
+        }
+    }
+
+    /// Tries again what found the memory full; stops at the first that still does.
+    pub(super) fn retry_stalled(&mut self) {
+        while let Some(append) = self.stalled.pop_front() {
+            let waiting = self.stalled.len();
+            self.append_or_stall(append);
+            if self.stalled.len() > waiting {
+                return;
+            }
+        }
+    }
+
+    fn append_or_stall(&mut self, append: StalledAppend) {
+        let StalledAppend { batch, promise, ticket } = append;
+        match self.append_batch(&batch, promise, &ticket) {
+            Ok(Some(done)) => ticket.succeed(done),
+            Ok(None) => {}
+            Err(PartitionError::NoMemory) if self.has_unflushed() => {
+                self.stalled.push_front(StalledAppend { batch, promise, ticket });
+            }
+            Err(error) => ticket.fail(error),
+        }
+    }
+
+    /// Whether a flush under way or to come will make memory evictable.
+    fn has_unflushed(&self) -> bool {
+        !self.dirty.is_empty()
+            || self.partitions.values().any(|partition| partition.log().is_busy())
+    }
+
+    /// Appends one batch; `Some` if it may be answered at once, else its ticket is parked.
+    fn append_batch(
+        &mut self,
+        batch: &AppendBatch,
+        promise: Option<Promise>,
+        ticket: &AppendTicket,
+    ) -> Result<Option<AppendDone>, PartitionError> {
+        let placed = loop {
+            match self.place(batch) {
+                Err(PartitionError::NoMemory) if self.evict_one() => {}
+                placed => break placed?,
+            }
+        };
+        if placed.extent_bytes > 0 {
+            self.extents.push_back(batch.partition);
+        }
+        let partition = self.partitions.get_mut(&batch.partition).ok_or(PartitionError::Unknown)?;
+        if partition.log().is_dirty() {
+            self.dirty.insert(batch.partition);
+        }
+        let done = AppendDone {
+            base_offset: placed.base_offset,
+            log_append_time: placed.log_append_time,
+            log_start: partition.log().log_start(),
+        };
+        let Some(promise) = promise else { return Ok(Some(done)) };
+        if partition.keeps(promise, placed.end_offset) {
+            return Ok(Some(done));
+        }
+        ticket.set(Ok(done));
+        partition.park(promise, placed.end_offset, ticket.clone());
+        Ok(None)
+    }
+
+    fn place(&mut self, batch: &AppendBatch) -> Result<crate::partition::Placed, PartitionError> {
+        let partition = self.partitions.get_mut(&batch.partition).ok_or(PartitionError::Unknown)?;
+        let validated = &batch.validated;
+        let bytes = validated.rebuilt.as_deref().unwrap_or(&batch.bytes);
+        let bytes = &bytes[..validated.header.size_bytes()];
+        let now_ms = self.core.now_ms();
+        let patch = |stored: &mut [u8]| validated.patch(stored);
+        partition.append(self.core.arena(), bytes, &validated.header, now_ms, patch)
+    }
+}

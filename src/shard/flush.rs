@@ -1,0 +1,174 @@
+//! Group commit: everything that arrived while a flush was under way goes into the next one,
+//! across all partitions of the core.
+
+use std::time::Duration;
+
+use super::{Owned, Shard};
+use crate::log::{Failed, FlushError, FlushPlan, SyncPlan, Synced, Written, sync_all};
+use crate::model::PartitionId;
+use crate::partition::{CommitRule, PartitionError, Progress, Watcher};
+use crate::runtime::sync::join_all;
+
+use super::appends::AppendTicket;
+
+/// With `klamm.flush=written` nobody waits for a sync; it follows after so long at most.
+const LAZY_SYNC: Duration = Duration::from_millis(200);
+
+impl Owned {
+    /// Flushes whenever something is dirty, for as long as the core lives.
+    pub(super) async fn flush_forever(self, shards: super::Shards) {
+        loop {
+            self.flush_wanted.notified().await;
+            while self.flush_round(&shards).await {
+                self.core.breathe().await;
+            }
+        }
+    }
+
+    /// Syncs what was only written, from time to time; idle unless `klamm.flush=written`.
+    pub(super) async fn sync_lazily_forever(self, shards: super::Shards) {
+        loop {
+            self.core.sleep(LAZY_SYNC).await;
+            let ids: Vec<PartitionId> = self.state.borrow_mut().unsynced.drain().collect();
+            self.sync(&shards, &ids).await;
+        }
+    }
+
+    /// Writes all that is dirty, then syncs it; whether there was anything to do.
+    pub(super) async fn flush_round(&self, shards: &super::Shards) -> bool {
+        let plans = self.state.borrow_mut().plan_flushes();
+        if plans.is_empty() {
+            return false;
+        }
+        let writes = plans.into_iter().map(|(id, plan)| self.write(id, plan)).collect();
+        let written = join_all(writes).await;
+        let (to_sync, woken) = self.state.borrow_mut().on_writes(written);
+        shards.wake(woken);
+        self.sync(shards, &to_sync).await;
+        self.after_round()
+    }
+
+    async fn write(
+        &self,
+        id: PartitionId,
+        plan: FlushPlan,
+    ) -> (PartitionId, Result<Written, FlushError>) {
+        (id, plan.write(&self.dir).await)
+    }
+
+    pub(super) async fn sync(&self, shards: &super::Shards, ids: &[PartitionId]) {
+        let (ids, plans) = self.state.borrow_mut().plan_syncs(ids);
+        if plans.is_empty() {
+            return;
+        }
+        let results = sync_all(&self.dir, plans).await;
+        let synced = ids.into_iter().zip(results).collect();
+        let woken = self.state.borrow_mut().on_syncs(synced);
+        shards.wake(woken);
+    }
+
+    /// Evicts, retries what waited for memory; whether more is dirty.
+    fn after_round(&self) -> bool {
+        let mut state = self.state.borrow_mut();
+        state.relieve_memory();
+        state.retry_stalled();
+        !state.dirty.is_empty()
+    }
+}
+
+impl Shard {
+    fn plan_flushes(&mut self) -> Vec<(PartitionId, FlushPlan)> {
+        let arena = self.core.arena().clone();
+        let dirty: Vec<PartitionId> = self.dirty.drain().collect();
+        let mut plans = Vec::with_capacity(dirty.len());
+        for id in dirty {
+            let Some(partition) = self.partitions.get_mut(&id) else { continue };
+            match partition.log_mut().plan_flush(&arena) {
+                Some(plan) => plans.push((id, plan)),
+                None if partition.log().is_dirty() && partition.is_online() => {
+                    self.dirty.insert(id);
+                }
+                None => {}
+            }
+        }
+        plans
+    }
+
+    fn on_writes(
+        &mut self,
+        written: Vec<(PartitionId, Result<Written, FlushError>)>,
+    ) -> (Vec<PartitionId>, Vec<Watcher>) {
+        let (mut to_sync, mut woken) = (Vec::new(), Vec::new());
+        for (id, result) in written {
+            match result {
+                Ok(written) => {
+                    let Some(partition) = self.any_partition(id) else { continue };
+                    partition.log_mut().on_written(written);
+                    let rule = partition.commit_rule();
+                    woken.extend(answer(partition.on_progress()));
+                    match rule {
+                        CommitRule::Durable => to_sync.push(id),
+                        CommitRule::Written => drop(self.unsynced.insert(id)),
+                    }
+                }
+                Err(error) => woken.extend(self.on_flush_error(id, &error)),
+            }
+        }
+        (to_sync, woken)
+    }
+
+    fn plan_syncs(&mut self, ids: &[PartitionId]) -> (Vec<PartitionId>, Vec<SyncPlan>) {
+        let mut planned = Vec::with_capacity(ids.len());
+        for id in ids {
+            let Some(partition) = self.any_partition(*id) else { continue };
+            planned.extend(partition.log_mut().plan_sync().map(|plan| (*id, plan)));
+        }
+        planned.into_iter().unzip()
+    }
+
+    fn on_syncs(&mut self, synced: Vec<(PartitionId, Result<Synced, FlushError>)>) -> Vec<Watcher> {
+        let mut woken = Vec::new();
+        for (id, result) in synced {
+            match result {
+                Ok(synced) => {
+                    let Some(partition) = self.any_partition(id) else { continue };
+                    partition.log_mut().on_synced(synced);
+                    woken.extend(answer(partition.on_progress()));
+                }
+                Err(error) => woken.extend(self.on_flush_error(id, &error)),
+            }
+        }
+        woken
+    }
+
+    fn on_flush_error(&mut self, id: PartitionId, error: &FlushError) -> Vec<Watcher> {
+        let now_ms = self.core.now_ms();
+        let Some(partition) = self.any_partition(id) else { return Vec::new() };
+        match partition.log_mut().on_failed(error, now_ms) {
+            Failed::Offline | Failed::DiskFull { .. } => fail(partition.on_failure()),
+        }
+    }
+
+    /// A partition that lives, or one that only waits for its last flush to be deleted.
+    pub(super) fn any_partition(
+        &mut self,
+        id: PartitionId,
+    ) -> Option<&mut crate::partition::Partition<AppendTicket>> {
+        let doomed = self.doomed.iter_mut().find(|partition| partition.log().partition() == id);
+        self.partitions.get_mut(&id).or(doomed)
+    }
+}
+
+/// Answers the producers whose promise is kept.
+pub(super) fn answer(progress: Progress<AppendTicket>) -> Vec<Watcher> {
+    progress.answered.into_iter().for_each(AppendTicket::resolve);
+    progress.woken
+}
+
+/// Tells the producers whose batches may be lost.
+fn fail(progress: Progress<AppendTicket>) -> Vec<Watcher> {
+    for ticket in progress.answered {
+        ticket.fail(PartitionError::Storage);
+    }
+    progress.woken
+}

@@ -1,0 +1,287 @@
+//! What a core does besides: derived files, durable points, retention, checkpoints, and the end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::message::ShardReply;
+use super::shards::ReplyTo;
+use super::topics::LogPositions;
+use super::{Owned, Shards};
+use crate::log::{Checkpoint, Retention};
+use crate::metadata::{SnapshotId, encode_snapshot};
+use crate::model::{Offset, PartitionId, TopicPartition};
+
+/// How often derived files are looked after.
+const ANCHOR_INTERVAL: Duration = Duration::from_millis(500);
+/// How long a closing core looks again whether its flushes are through.
+const CLOSE_POLL: Duration = Duration::from_millis(2);
+
+impl Owned {
+    /// Starts everything that runs for as long as the core lives.
+    pub(super) fn start_tasks(&self, shards: &Shards) {
+        let (owned, shards) = (self.clone(), shards.clone());
+        let lazy = (owned.clone(), shards.clone());
+        let upkeep = owned.clone();
+        let retention = owned.clone();
+        self.core.spawn(async move { owned.flush_forever(shards).await });
+        self.core.spawn(async move { lazy.0.sync_lazily_forever(lazy.1).await });
+        self.core.spawn(async move { upkeep.keep_derived_files().await });
+        self.core.spawn(async move { retention.retain_forever().await });
+    }
+
+    async fn keep_derived_files(self) {
+        let interval = self.state.borrow().config.log.durable_points_interval_ms;
+        let mut since_points = Duration::ZERO;
+        loop {
+            self.core.sleep(ANCHOR_INTERVAL).await;
+            since_points += ANCHOR_INTERVAL;
+            let due = since_points >= Duration::from_millis(interval);
+            if self.anchor_logs().await || due {
+                since_points = Duration::ZERO;
+                self.write_durable_points().await;
+            }
+            self.state.borrow_mut().relieve_memory();
+        }
+    }
+
+    /// Writes the derived files that are due; whether there were any.
+    async fn anchor_logs(&self) -> bool {
+        let ids: Vec<PartitionId> = self.state.borrow().partitions.keys().copied().collect();
+        let mut any = false;
+        for id in ids {
+            let plan = {
+                let mut state = self.state.borrow_mut();
+                state.partitions.get_mut(&id).and_then(|own| own.log_mut().plan_anchor())
+            };
+            let Some(plan) = plan else { continue };
+            any = true;
+            let result = plan.run(&self.dir).await;
+            let mut state = self.state.borrow_mut();
+            let Some(partition) = state.any_partition(id) else { continue };
+            match result {
+                Ok(anchored) => partition.log_mut().on_anchored(anchored),
+                Err(error) => partition.log_mut().on_anchor_failed(&error),
+            }
+        }
+        any
+    }
+
+    pub(super) async fn write_durable_points(&self) {
+        let (generation, points) = {
+            let mut state = self.state.borrow_mut();
+            let points: Vec<_> = state
+                .partitions
+                .values()
+                .filter_map(|partition| partition.log().durable_point())
+                .collect();
+            if points == state.points_written {
+                return;
+            }
+            state.points_written.clone_from(&points);
+            state.points_generation += 1;
+            (state.points_generation, points)
+        };
+        if let Err(error) = self.dir.write_durable_points(generation, points).await {
+            log::warn!("the durable points were not written, a recovery would read more: {error}");
+        }
+    }
+
+    async fn retain_forever(self) {
+        let (interval, delay) = {
+            let state = self.state.borrow();
+            (state.config.log.retention_check_interval_ms, state.config.log.initial_delay_ms)
+        };
+        self.core.sleep(Duration::from_millis(delay.min(interval))).await;
+        loop {
+            let ids: Vec<PartitionId> = self.state.borrow().partitions.keys().copied().collect();
+            for id in ids {
+                self.retain(id).await;
+                self.core.breathe().await;
+            }
+            self.expire_producers();
+            self.core.sleep(Duration::from_millis(interval)).await;
+        }
+    }
+
+    async fn retain(&self, id: PartitionId) {
+        loop {
+            let planned = self.plan_retention(id);
+            match planned {
+                Retention::Nothing => return,
+                Retention::Load(load) => match load.run(&self.dir).await {
+                    Ok(timestamps) => self.with_log(id, |log| log.on_timestamps(timestamps)),
+                    Err(error) => return log::warn!("{id}: retention reads no timestamps: {error}"),
+                },
+                Retention::Delete(segments) => {
+                    self.with_log(id, |log| {
+                        log::info!("{}: old segments are deleted, the log begins at {}", log.name(), log.log_start());
+                    });
+                    return self.delete_segments(id, segments).await;
+                }
+            }
+        }
+    }
+
+    fn plan_retention(&self, id: PartitionId) -> Retention {
+        let now_ms = self.core.now_ms();
+        let mut state = self.state.borrow_mut();
+        let Some(partition) = state.partitions.get_mut(&id) else { return Retention::Nothing };
+        let high_watermark = partition.high_watermark();
+        partition.log_mut().plan_retention(now_ms, high_watermark)
+    }
+
+    async fn delete_segments(&self, id: PartitionId, segments: crate::log::DeleteSegments) {
+        let mut delay = 0;
+        self.with_log(id, |log| delay = log.config().file_delete_delay_ms);
+        match segments.run(&self.dir).await {
+            Ok(deleted) => {
+                let (dir, core) = (self.dir.clone(), self.core.clone());
+                self.core.spawn(async move {
+                    core.sleep(Duration::from_millis(delay)).await;
+                    if let Err(error) = deleted.remove(&dir).await {
+                        log::warn!("{id}: removing deleted segments failed: {error}");
+                    }
+                });
+            }
+            Err(error) => log::error!("{id}: deleting segments failed: {error}"),
+        }
+    }
+
+    fn expire_producers(&self) {
+        let now_ms = self.core.now_ms();
+        for partition in self.state.borrow_mut().partitions.values_mut() {
+            partition.log_mut().expire_producers(now_ms);
+        }
+    }
+
+    fn with_log(&self, id: PartitionId, act: impl FnOnce(&mut crate::log::Log)) {
+        if let Some(partition) = self.state.borrow_mut().any_partition(id) {
+            act(partition.log_mut());
+        }
+    }
+
+    /// Flushes what is there, closes every log, and tells where they stand.
+    pub(super) fn close(&self, shards: &Shards, reply: ReplyTo) {
+        let (owned, shards) = (self.clone(), shards.clone());
+        self.state.borrow_mut().closing = true;
+        self.core.spawn(async move {
+            owned.drain(&shards).await;
+            owned.close_logs().await;
+            owned.write_durable_points().await;
+            let positions = owned.state.borrow().closed_positions();
+            reply.send(ShardReply::Closed(positions));
+        });
+    }
+
+    async fn drain(&self, shards: &Shards) {
+        loop {
+            let unsynced: Vec<PartitionId> = self.state.borrow_mut().unsynced.drain().collect();
+            self.sync(shards, &unsynced).await;
+            let busy = {
+                let state = self.state.borrow();
+                let busy = |own: &crate::partition::Partition<_>| {
+                    own.is_online() && (own.log().is_busy() || own.log().is_dirty())
+                };
+                state.partitions.values().any(busy)
+            };
+            if !busy {
+                return;
+            }
+            self.flush_wanted.notify_one();
+            self.core.sleep(CLOSE_POLL).await;
+        }
+    }
+
+    async fn close_logs(&self) {
+        let ids: Vec<PartitionId> = self.state.borrow().partitions.keys().copied().collect();
+        let closing = ids.into_iter().map(|id| self.close_log(id)).collect();
+        crate::runtime::sync::join_all(closing).await;
+    }
+
+    async fn close_log(&self, id: PartitionId) {
+        let plan = {
+            let mut state = self.state.borrow_mut();
+            let log = state.partitions.get_mut(&id).map(|partition| partition.log_mut());
+            log.filter(|log| !log.is_busy()).and_then(|log| log.plan_close())
+        };
+        let Some(plan) = plan else { return };
+        let result = plan.run(&self.dir).await;
+        self.with_log(id, |log| match result {
+            Ok(anchored) => log.on_anchored(anchored),
+            Err(error) => {
+                log::error!("{}: closing failed, the next start recovers it: {error}", log.name());
+            }
+        });
+    }
+}
+
+impl Shards {
+    /// Kafka's checkpoints of the whole directory, gathered from all cores. Core 0 does it.
+    pub async fn write_checkpoints(&self) -> Result<(), super::CoreGone> {
+        let mut positions: Vec<LogPositions> = Vec::new();
+        for core in 0..self.core().count() {
+            positions.extend(self.positions(core).await?);
+        }
+        self.write_checkpoint(Checkpoint::RecoveryPoint, &positions, |at| at.recovery_point).await;
+        self.write_checkpoint(Checkpoint::HighWatermark, &positions, |at| at.high_watermark).await;
+        let moved: Vec<LogPositions> =
+            positions.into_iter().filter(|position| position.log_start > 0).collect();
+        self.write_checkpoint(Checkpoint::LogStart, &moved, |at| at.log_start).await;
+        Ok(())
+    }
+
+    async fn write_checkpoint(
+        &self,
+        checkpoint: Checkpoint,
+        positions: &[LogPositions],
+        offset: impl Fn(&LogPositions) -> Offset,
+    ) {
+        let entries: Vec<(TopicPartition, Offset)> =
+            positions.iter().map(|at| (at.name.clone(), offset(at))).collect();
+        if let Err(error) = self.owned().dir.write_checkpoint(checkpoint, entries).await {
+            log::warn!("the checkpoint {} was not written: {error}", checkpoint.file_name());
+        }
+    }
+
+    /// Checkpoints and metadata snapshots at their intervals, for as long as core 0 lives.
+    pub async fn keep_checkpoints(self) {
+        let config = self.owned().state.borrow().config.clone();
+        let interval = config.log.recovery_point_interval_ms;
+        let mut snapshot_offset = self.image().provenance.last_offset;
+        let mut snapshot_bytes = self.metadata_bytes();
+        loop {
+            self.core().sleep(Duration::from_millis(interval)).await;
+            if self.write_checkpoints().await.is_err() {
+                return;
+            }
+            let grown = self.metadata_bytes().saturating_sub(snapshot_bytes);
+            let image = self.image();
+            if grown >= config.metadata_log.snapshot_interval_bytes
+                && image.provenance.last_offset > snapshot_offset
+            {
+                snapshot_offset = image.provenance.last_offset;
+                snapshot_bytes = self.metadata_bytes();
+                self.write_snapshot(&image).await;
+            }
+        }
+    }
+
+    fn metadata_bytes(&self) -> u64 {
+        let state = self.owned().state.borrow();
+        let own = state.partitions.get(&super::metadata_log::METADATA_PARTITION);
+        own.map_or(0, |partition| partition.log().size_bytes())
+    }
+
+    async fn write_snapshot(&self, image: &Arc<crate::metadata::MetadataImage>) {
+        let id = SnapshotId::of(image);
+        let bytes = match encode_snapshot(image, self.core().now_ms()) {
+            Ok(bytes) => bytes,
+            Err(error) => return log::error!("the metadata snapshot does not encode: {error}"),
+        };
+        let dir = self.owned().dir.path().join("__cluster_metadata-0");
+        match self.core().disk().write_atomic(&dir.join(id.file_name()), bytes).await {
+            Ok(()) => log::info!("metadata snapshot {} written", id.file_name()),
+            Err(error) => log::warn!("the metadata snapshot was not written: {error}"),
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! What cores say to each other: the one enum of calls a shard answers, and its replies.
+
+use std::sync::Arc;
+
+use crate::log::{FileRange, LoadedDir};
+use crate::metadata::{Changes, MetadataImage};
+use crate::model::{LeaderEpoch, Offset, PartitionId, TimestampMs};
+use crate::partition::{PartitionError, Promise, Watcher};
+use crate::protocol::record::Validated;
+use crate::sys::arena::Chunk;
+
+use super::control::{ControlCall, ControlReply};
+use super::topics::{LogPositions, OpenReport};
+
+/// What a shard is asked; each is answered by the reply of the same name.
+#[derive(Debug)]
+pub enum ShardCall {
+    /// Append batches; answered when their promise is kept.
+    Append(AppendCall),
+    /// Read records of some partitions.
+    Read(Vec<ReadRequest>),
+    /// Tell the home core when one of these moves; no reply.
+    Watch(WatchCall),
+    /// The fetch has been answered; no reply.
+    Unwatch(Watcher, Vec<PartitionId>),
+    /// A watched partition moved; no reply.
+    Fired(u64),
+    /// Look offsets up.
+    Offsets(Vec<OffsetQuery>),
+    /// Where leader epochs end (KIP-101).
+    EpochEnds(Vec<EpochQuery>),
+    /// Move log starts up.
+    DeleteRecords(Vec<(PartitionId, Offset)>),
+    /// How large the partitions of this core are.
+    Sizes,
+    /// Open the logs of this core that were found on disk.
+    Open(Arc<MetadataImage>, Arc<LoadedDir>),
+    /// Where the logs of this core stand.
+    Positions,
+    /// A new image of the metadata.
+    Publish(Publication),
+    /// Something for the controller; core 0 only.
+    Control(ControlCall),
+    /// Finish what is under way, then close the logs.
+    Close,
+}
+
+/// What a shard answers.
+#[derive(Debug)]
+pub enum ShardReply {
+    /// In the order of the call.
+    Append(Vec<Result<AppendDone, PartitionError>>),
+    /// In the order of the call.
+    Read(Vec<Result<ReadDone, ReadRefused>>),
+    /// In the order of the call.
+    Offsets(Vec<Result<OffsetFound, PartitionError>>),
+    /// In the order of the call: epoch and its end, −1 and −1 if unknown.
+    EpochEnds(Vec<Result<(LeaderEpoch, Offset), PartitionError>>),
+    /// In the order of the call: the new log start.
+    DeleteRecords(Vec<Result<Offset, PartitionError>>),
+    /// Every partition of the core.
+    Sizes(Vec<(PartitionId, u64)>),
+    /// The image is in force on this core.
+    Published,
+    /// From the controller.
+    Control(ControlReply),
+    /// What was opened.
+    Open(OpenReport),
+    /// Where the logs stand.
+    Positions(Vec<LogPositions>),
+    /// All logs are closed.
+    Closed(Vec<LogPositions>),
+}
+
+/// Batches of one request for the partitions of one core.
+#[derive(Debug)]
+pub struct AppendCall {
+    /// When to answer; `None` for acks=0: the reply comes as soon as the batches are taken.
+    pub promise: Option<Promise>,
+    /// In the order of the request.
+    pub batches: Vec<AppendBatch>,
+}
+
+/// One validated batch.
+#[derive(Debug)]
+pub struct AppendBatch {
+    /// Where it goes.
+    pub partition: PartitionId,
+    /// The batch's bytes; more may follow that are not part of it.
+    pub bytes: Chunk,
+    /// What validation found.
+    pub validated: Validated,
+}
+
+/// A batch has been appended, or was there already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AppendDone {
+    /// Offset of its first record.
+    pub base_offset: Offset,
+    /// −1 unless the topic stamps records itself.
+    pub log_append_time: TimestampMs,
+    /// First offset that can be read.
+    pub log_start: Offset,
+}
+
+/// What to read of one partition.
+#[derive(Clone, Copy, Debug)]
+pub struct ReadRequest {
+    /// Which one.
+    pub partition: PartitionId,
+    /// From where on.
+    pub offset: Offset,
+    /// At most this much, but for the first batch.
+    pub bytes_max: usize,
+    /// What the client believes; −1 for no check.
+    pub leader_epoch: LeaderEpoch,
+    /// Epoch of the client's last record; −1 for no check (KIP-595).
+    pub last_fetched_epoch: LeaderEpoch,
+}
+
+/// What was read.
+#[derive(Debug)]
+pub struct ReadDone {
+    /// Consumers see what lies below.
+    pub high_watermark: Offset,
+    /// First offset that can be read.
+    pub log_start: Offset,
+    /// The records.
+    pub data: ReadData,
+    /// Where the client's last epoch really ended, if it has records that are not here.
+    pub diverging: Option<(LeaderEpoch, Offset)>,
+}
+
+/// Where records are.
+#[derive(Debug)]
+pub enum ReadData {
+    /// There are none.
+    Empty,
+    /// In this core's memory; readable on any core.
+    Memory(Vec<Chunk>),
+    /// In a segment's file.
+    File(FileRange),
+}
+
+impl ReadData {
+    /// How many bytes there are.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Empty => 0,
+            Self::Memory(chunks) => chunks.iter().map(|chunk| chunk.len()).sum(),
+            Self::File(range) => range.bytes as usize,
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// A read that is refused, with what the response tells even so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReadRefused {
+    /// Why.
+    pub error: PartitionError,
+    /// −1 if not known.
+    pub high_watermark: Offset,
+    /// −1 if not known.
+    pub log_start: Offset,
+}
+
+/// A fetch that waits for news.
+#[derive(Debug)]
+pub struct WatchCall {
+    /// Who waits.
+    pub watcher: Watcher,
+    /// The partitions, with the high watermark that the fetch saw.
+    pub seen: Vec<(PartitionId, Offset)>,
+}
+
+/// Which offset of a partition is wanted (ListOffsets).
+#[derive(Clone, Copy, Debug)]
+pub struct OffsetQuery {
+    /// Of which partition.
+    pub partition: PartitionId,
+    /// What the client believes; −1 for no check.
+    pub leader_epoch: LeaderEpoch,
+    /// Which one.
+    pub target: OffsetTarget,
+}
+
+/// The offsets that can be asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OffsetTarget {
+    /// The first that can be read.
+    Earliest,
+    /// The high watermark.
+    Latest,
+    /// Of the record with the largest timestamp (KIP-734).
+    MaxTimestamp,
+    /// Of the first record at or after a time.
+    Timestamp(TimestampMs),
+    /// What was copied to tiered storage last: nothing, there is none (KIP-1005, KIP-1023).
+    Tiered,
+}
+
+/// An offset, its record's timestamp and leader epoch; −1 where there is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OffsetFound {
+    /// The offset.
+    pub offset: Offset,
+    /// The timestamp.
+    pub timestamp: TimestampMs,
+    /// The epoch in which the record was written.
+    pub leader_epoch: LeaderEpoch,
+}
+
+impl OffsetFound {
+    /// The answer where nothing is found; it is no error.
+    pub const NOTHING: Self = Self { offset: -1, timestamp: -1, leader_epoch: -1 };
+}
+
+/// Where an epoch ends.
+#[derive(Clone, Copy, Debug)]
+pub struct EpochQuery {
+    /// Of which partition.
+    pub partition: PartitionId,
+    /// What the client believes; −1 for no check.
+    pub current_leader_epoch: LeaderEpoch,
+    /// The epoch asked about.
+    pub leader_epoch: LeaderEpoch,
+}
+
+/// A new image, as one core after the other takes it.
+#[derive(Clone, Debug)]
+pub struct Publication {
+    /// The whole.
+    pub image: Arc<MetadataImage>,
+    /// What is new in it.
+    pub changes: Arc<Changes>,
+}

@@ -1,0 +1,124 @@
+//! Offsets by time and by epoch, log starts, and sizes.
+
+use super::message::{EpochQuery, OffsetFound, OffsetQuery, OffsetTarget, ShardReply};
+use super::shards::ReplyTo;
+use super::{Owned, Shard};
+use crate::log::TimestampLookup;
+use crate::model::{LeaderEpoch, Offset, PartitionId};
+use crate::partition::{Partition, PartitionError};
+
+use super::appends::AppendTicket;
+
+type OffsetResult = Result<OffsetFound, PartitionError>;
+
+enum Lookup {
+    Known(OffsetResult),
+    Search { lookup: TimestampLookup, below: Offset },
+}
+
+impl Owned {
+    pub(super) fn find_offsets(&self, queries: Vec<OffsetQuery>, reply: ReplyTo) {
+        let lookups: Vec<Lookup> = {
+            let state = self.state.borrow();
+            queries.iter().map(|query| state.plan_lookup(query)).collect()
+        };
+        let owned = self.clone();
+        self.core.spawn(async move {
+            let mut found = Vec::with_capacity(lookups.len());
+            for lookup in lookups {
+                found.push(owned.look_up(lookup).await);
+            }
+            reply.send(ShardReply::Offsets(found));
+        });
+    }
+
+    async fn look_up(&self, lookup: Lookup) -> OffsetResult {
+        let (lookup, below) = match lookup {
+            Lookup::Known(result) => return result,
+            Lookup::Search { lookup, below } => (lookup, below),
+        };
+        let found = lookup.run(&self.dir).await.map_err(|error| {
+            log::error!("looking an offset up by time failed: {error}");
+            PartitionError::from(&error)
+        })?;
+        // What consumers cannot see yet is as if it were not there.
+        Ok(found.filter(|found| found.offset < below).map_or(OffsetFound::NOTHING, |found| {
+            OffsetFound {
+                offset: found.offset,
+                timestamp: found.timestamp,
+                leader_epoch: found.leader_epoch,
+            }
+        }))
+    }
+}
+
+impl Shard {
+    fn plan_lookup(&self, query: &OffsetQuery) -> Lookup {
+        let Some(partition) = self.partitions.get(&query.partition) else {
+            return Lookup::Known(Err(PartitionError::Unknown));
+        };
+        if let Err(error) = partition.check_epoch(query.leader_epoch) {
+            return Lookup::Known(Err(error));
+        }
+        let log = partition.log();
+        let below = partition.high_watermark();
+        match query.target {
+            OffsetTarget::Earliest => Lookup::Known(Ok(at(partition, log.log_start()))),
+            OffsetTarget::Latest => Lookup::Known(Ok(at(partition, below))),
+            OffsetTarget::Tiered => Lookup::Known(Ok(OffsetFound::NOTHING)),
+            OffsetTarget::MaxTimestamp => {
+                Lookup::Search { lookup: log.plan_largest_timestamp_lookup(), below }
+            }
+            OffsetTarget::Timestamp(target) => {
+                Lookup::Search { lookup: log.plan_timestamp_lookup(target), below }
+            }
+        }
+    }
+
+    pub(super) fn epoch_ends(
+        &self,
+        queries: &[EpochQuery],
+    ) -> Vec<Result<(LeaderEpoch, Offset), PartitionError>> {
+        let find = |query: &EpochQuery| {
+            let partition = self.partitions.get(&query.partition).ok_or(PartitionError::Unknown)?;
+            partition.check_epoch(query.current_leader_epoch)?;
+            Ok(partition.log().end_offset_for_epoch(query.leader_epoch))
+        };
+        queries.iter().map(find).collect()
+    }
+
+    pub(super) fn delete_records(
+        &mut self,
+        before: &[(PartitionId, Offset)],
+    ) -> Vec<Result<Offset, PartitionError>> {
+        before.iter().map(|(id, offset)| self.delete_records_of(*id, *offset)).collect()
+    }
+
+    fn delete_records_of(
+        &mut self,
+        id: PartitionId,
+        before: Offset,
+    ) -> Result<Offset, PartitionError> {
+        let partition = self.partitions.get_mut(&id).ok_or(PartitionError::Unknown)?;
+        let high_watermark = partition.high_watermark();
+        let before = if before == -1 { high_watermark } else { before };
+        if !(0..=high_watermark).contains(&before) {
+            return Err(PartitionError::OffsetOutOfRange);
+        }
+        partition
+            .log_mut()
+            .delete_records(before)
+            .map_err(|error| PartitionError::from(&error))
+    }
+
+    pub(super) fn sizes(&self) -> Vec<(PartitionId, u64)> {
+        let sizes = self.partitions.iter();
+        sizes.map(|(id, partition)| (*id, partition.log().size_bytes())).collect()
+    }
+}
+
+/// An offset that is known without its record: it has an epoch but no timestamp.
+fn at(partition: &Partition<AppendTicket>, offset: Offset) -> OffsetFound {
+    let epoch = partition.log().epoch_at(offset).unwrap_or(partition.leader_epoch());
+    OffsetFound { offset, timestamp: -1, leader_epoch: epoch }
+}
