@@ -161,7 +161,10 @@ impl Run {
             };
             let appended = match appended {
                 Some(appended) => appended,
-                None => self.log.append(self.core.arena(), &bytes, batch, |_| {}).unwrap(),
+                None => self
+                    .log
+                    .append(self.core.arena(), &bytes, batch, |_| {})
+                    .unwrap(),
             };
             self.model.append(appended.base_offset, self.epoch, bytes);
         }
@@ -303,7 +306,11 @@ impl Run {
         let at_least_one = self.rng.bool();
         let got = self.bytes_at(offset, bytes_max, upper, at_least_one).await;
         let (first_bytes, all) = self.model.bytes_from(offset, upper);
-        assert_eq!(got[..], all[..got.len()], "reading at {offset} below {upper}");
+        assert_eq!(
+            got[..],
+            all[..got.len()],
+            "reading at {offset} below {upper}"
+        );
         let fits = first_bytes <= bytes_max || at_least_one;
         assert_eq!(!got.is_empty(), fits, "the first batch comes whole");
         assert!(got.is_empty() || got.len() >= first_bytes.min(all.len()));
@@ -336,7 +343,11 @@ impl Run {
         upper: Offset,
         at_least_one: bool,
     ) -> Vec<u8> {
-        match self.log.plan_read(offset, bytes_max, upper, at_least_one).unwrap() {
+        match self
+            .log
+            .plan_read(offset, bytes_max, upper, at_least_one)
+            .unwrap()
+        {
             ReadPlan::Empty => Vec::new(),
             ReadPlan::Memory(chunks) => chunks.iter().flat_map(|chunk| chunk.to_vec()).collect(),
             ReadPlan::File(cold) => match cold.locate(&self.dir).await.unwrap() {
@@ -345,7 +356,9 @@ impl Run {
                 Located::Range(range) => {
                     let file = range.file.as_fd().try_clone_to_owned().unwrap();
                     let mut bytes = vec![0; range.bytes as usize];
-                    fs::File::from(file).read_exact_at(&mut bytes, range.position).unwrap();
+                    fs::File::from(file)
+                        .read_exact_at(&mut bytes, range.position)
+                        .unwrap();
                     bytes
                 }
             },
@@ -354,7 +367,12 @@ impl Run {
 
     async fn look_up_timestamp(&mut self) {
         let target = self.now_ms - self.rng.i64(0..200_000);
-        let found = self.log.plan_timestamp_lookup(target).run(&self.dir).await.unwrap();
+        let found = self
+            .log
+            .plan_timestamp_lookup(target)
+            .run(&self.dir)
+            .await
+            .unwrap();
         let expected = self.model.first_at_or_after(target);
         assert_eq!(found.map(|found| (found.timestamp, found.offset)), expected);
     }
@@ -381,7 +399,10 @@ impl Run {
 
     /// Exact lengths: what Kafka takes for granted.
     fn check_closed_files(&self) {
-        let logs = self.files().into_iter().filter(|path| path.extension().unwrap() == "log");
+        let logs = self
+            .files()
+            .into_iter()
+            .filter(|path| path.extension().unwrap() == "log");
         let bytes: u64 = logs.map(|path| fs::metadata(path).unwrap().len()).sum();
         assert_eq!(bytes, self.log.size_bytes());
     }
@@ -393,7 +414,11 @@ impl Run {
             let _ = fs::remove_dir_all(self.path.join("t-0"));
         }
         let mut later = false;
-        for path in self.files().into_iter().filter(|path| path.extension().unwrap() == "log") {
+        for path in self
+            .files()
+            .into_iter()
+            .filter(|path| path.extension().unwrap() == "log")
+        {
             let from = self.durable_bytes(&path, durable_end);
             let bytes = fs::metadata(&path).unwrap().len();
             if from < bytes {
@@ -410,7 +435,10 @@ impl Run {
         let before = self.model.end();
         self.reopen(false, point, recovery_point).await;
         let end = self.log.log_end();
-        assert!(end >= durable_end, "durable up to {durable_end}, recovered to {end}");
+        assert!(
+            end >= durable_end,
+            "durable up to {durable_end}, recovered to {end}"
+        );
         assert!(end <= before);
         self.model.truncate(end);
         assert_eq!(self.model.end(), end, "cut between two batches");
@@ -458,12 +486,17 @@ impl Run {
     /// What lies beyond the last anchor in an index was never synced: garbage may follow.
     fn damage_derived_files(&mut self) {
         for path in self.files() {
-            let index = path.extension().is_some_and(|e| e == "index" || e == "timeindex");
-            let base = path.file_stem().and_then(|stem| stem.to_str()?.parse::<Offset>().ok());
+            let index = path
+                .extension()
+                .is_some_and(|e| e == "index" || e == "timeindex");
+            let base = path
+                .file_stem()
+                .and_then(|stem| stem.to_str()?.parse::<Offset>().ok());
             if index && base.unwrap() >= self.log.recovery_point() && self.rng.u32(0..3) == 0 {
                 let file = fs::OpenOptions::new().append(true).open(&path).unwrap();
                 let bytes = file.metadata().unwrap().len();
-                file.write_all_at(&vec![0xff; self.rng.usize(..100)], bytes).unwrap();
+                file.write_all_at(&vec![0xff; self.rng.usize(..100)], bytes)
+                    .unwrap();
             }
         }
     }
@@ -485,9 +518,13 @@ impl Run {
                 assert!(!clean || opened.recovery.clean, "{}", opened.recovery);
                 opened.log
             }
-            Err(OpenError::Missing(_)) => {
-                Log::new(&self.path, name(), TOPIC_ID, self.config.clone(), self.now_ms)
-            }
+            Err(OpenError::Missing(_)) => Log::new(
+                &self.path,
+                name(),
+                TOPIC_ID,
+                self.config.clone(),
+                self.now_ms,
+            ),
             Err(error) => panic!("{error}"),
         };
         self.model.log_start = self.log.log_start();
@@ -532,33 +569,50 @@ impl Model {
     }
 
     fn end(&self) -> Offset {
-        self.batches.last().map_or(0, |batch| batch.header.next_offset())
+        self.batches
+            .last()
+            .map_or(0, |batch| batch.header.next_offset())
     }
 
     fn truncate(&mut self, end: Offset) {
         self.batches.retain(|batch| batch.header.base_offset < end);
         for producer in 0..self.producers.len() {
             let id = self.producers[producer].id;
-            let epoch = self.last_batch_of(id).map(|batch| batch.header.producer_epoch);
+            let epoch = self
+                .last_batch_of(id)
+                .map(|batch| batch.header.producer_epoch);
             self.producers[producer].epoch = epoch.unwrap_or(self.producers[producer].epoch);
         }
     }
 
     fn last_batch_of(&self, id: ProducerId) -> Option<&ModelBatch> {
-        self.batches.iter().rev().find(|batch| batch.header.producer_id == id)
+        self.batches
+            .iter()
+            .rev()
+            .find(|batch| batch.header.producer_id == id)
     }
 
     /// A batch's end beyond `offset`.
     fn some_end(&self, rng: &mut Rng, offset: Offset) -> Offset {
-        let above = self.batches.partition_point(|batch| batch.header.next_offset() <= offset);
-        self.batches[rng.usize(above..self.batches.len())].header.next_offset()
+        let above = self
+            .batches
+            .partition_point(|batch| batch.header.next_offset() <= offset);
+        self.batches[rng.usize(above..self.batches.len())]
+            .header
+            .next_offset()
     }
 
     /// Size of the batch that holds `offset`, and all bytes from its beginning on below `upper`.
     fn bytes_from(&self, offset: Offset, upper: Offset) -> (usize, Vec<u8>) {
-        let above = self.batches.partition_point(|batch| batch.header.next_offset() <= offset);
-        let below = self.batches.partition_point(|batch| batch.header.next_offset() <= upper);
-        let bytes = self.batches[above..below].iter().flat_map(|batch| batch.bytes.clone());
+        let above = self
+            .batches
+            .partition_point(|batch| batch.header.next_offset() <= offset);
+        let below = self
+            .batches
+            .partition_point(|batch| batch.header.next_offset() <= upper);
+        let bytes = self.batches[above..below]
+            .iter()
+            .flat_map(|batch| batch.bytes.clone());
         (self.batches[above].bytes.len(), bytes.collect())
     }
 
@@ -575,11 +629,16 @@ fn klamm_batches<'a>(
     batches: impl Iterator<Item = &'a ModelBatch>,
 ) -> impl Iterator<Item = (i64, Offset)> {
     batches.flat_map(|batch| {
-        let whole = klamm::protocol::record::Batches::new(&batch.bytes).next().unwrap();
+        let whole = klamm::protocol::record::Batches::new(&batch.bytes)
+            .next()
+            .unwrap();
         let body = whole.body();
         let records = klamm::protocol::record::Records::new(whole.header, body);
         let found: Vec<_> = records.map(|record| record.unwrap()).collect();
-        found.into_iter().map(|record| (record.timestamp, record.offset)).collect::<Vec<_>>()
+        found
+            .into_iter()
+            .map(|record| (record.timestamp, record.offset))
+            .collect::<Vec<_>>()
     })
 }
 

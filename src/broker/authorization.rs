@@ -51,7 +51,9 @@ pub(super) struct Principal {
 
 impl Principal {
     /// The caller on a listener without authentication.
-    pub(super) const ANONYMOUS: Self = Self { name: "User:ANONYMOUS" };
+    pub(super) const ANONYMOUS: Self = Self {
+        name: "User:ANONYMOUS",
+    };
 }
 
 /// Decides who may do what.

@@ -60,7 +60,10 @@ mod tests {
         ] {
             assert!(of_partition(passing).is_retriable(), "{passing}");
         }
-        for lasting in [PartitionError::TooLarge, PartitionError::InvalidProducerEpoch] {
+        for lasting in [
+            PartitionError::TooLarge,
+            PartitionError::InvalidProducerEpoch,
+        ] {
             assert!(!of_partition(lasting).is_retriable(), "{lasting}");
         }
     }

@@ -41,7 +41,7 @@ pub(super) async fn serve(
     let (responses, queue) = mpsc::channel(limits.responses_pending_max);
     let sender = send_responses(cx.clone(), conn.clone(), queue);
     cx.core.spawn(sender);
-    let result = read_requests(&cx, &budget, &conn, peer, listener, &responses).await;
+    let result = read_requests(&cx, &budget, &conn, listener, &responses).await;
     match result {
         Ok(()) | Err(Ended::Receive(ReceiveError::Idle)) => {}
         Err(Ended::Receive(ReceiveError::Io(error))) => log::debug!("{peer}: {error}"),
@@ -56,13 +56,12 @@ async fn read_requests(
     cx: &Rc<Context>,
     budget: &ReceiveBudget,
     conn: &Conn,
-    peer: SocketAddr,
     listener: usize,
     responses: &mpsc::Sender<Started>,
 ) -> Result<(), Ended> {
     let mut frames = Frames::new(cx.core.clone(), conn.clone(), budget, receive_limits(cx));
     while let Some(frame) = frames.next().await? {
-        let request = parse(frame, peer, listener)?;
+        let request = parse(frame, listener)?;
         let started = dispatch::start(cx, request).await?;
         if responses.send(started).await.is_err() {
             return Ok(());
@@ -80,7 +79,7 @@ fn receive_limits(cx: &Context) -> ReceiveLimits {
     }
 }
 
-fn parse(frame: Chunk, peer: SocketAddr, listener: usize) -> Result<Request, FrameError> {
+fn parse(frame: Chunk, listener: usize) -> Result<Request, FrameError> {
     let (head, _) = RequestHead::parse(&frame)?;
     Ok(Request {
         api: head.api,
@@ -89,7 +88,6 @@ fn parse(frame: Chunk, peer: SocketAddr, listener: usize) -> Result<Request, Fra
         client_id: head.client_id.map(str::to_owned),
         frame: frame.clone(),
         principal: Principal::ANONYMOUS,
-        peer,
         listener,
     })
 }
@@ -115,7 +113,10 @@ async fn send_responses(cx: Rc<Context>, conn: Conn, mut queue: mpsc::Receiver<S
         if let Err(error) = conn.send(slices, stall_max).await {
             match error.kind() {
                 std::io::ErrorKind::TimedOut => {
-                    log::warn!("{}: connection closed: the client reads nothing", conn.peer());
+                    log::warn!(
+                        "{}: connection closed: the client reads nothing",
+                        conn.peer()
+                    );
                 }
                 _ => log::debug!("{}: sending: {error}", conn.peer()),
             }

@@ -1,7 +1,6 @@
 //! What every handler has at hand: its core's view of the cluster, and the request it answers.
 
 use std::cell::{Cell, RefCell};
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -74,8 +73,6 @@ pub(super) struct Request {
     pub(super) frame: Chunk,
     /// On whose behalf.
     pub(super) principal: Principal,
-    /// From where.
-    pub(super) peer: SocketAddr,
     /// Index of the listener in the settings.
     pub(super) listener: usize,
 }
@@ -104,7 +101,13 @@ impl Context {
     }
 
     /// Whether the sender may do this.
-    pub(super) fn may(&self, request: &Request, operation: Operation, resource: Resource<'_>) -> bool {
-        self.authorizer.allows(&request.principal, operation, resource)
+    pub(super) fn may(
+        &self,
+        request: &Request,
+        operation: Operation,
+        resource: Resource<'_>,
+    ) -> bool {
+        self.authorizer
+            .allows(&request.principal, operation, resource)
     }
 }

@@ -127,10 +127,7 @@ apis! {
 }
 
 /// The response to ApiVersions itself is a matter of its own: it is answered in any version.
-pub(super) async fn start(
-    cx: &Rc<Context>,
-    request: Request,
-) -> Result<Started, CloseConnection> {
+pub(super) async fn start(cx: &Rc<Context>, request: Request) -> Result<Started, CloseConnection> {
     if request.api == ApiKey::ApiVersions {
         return Ok(Started::Ready(api::api_versions::answer(cx, &request)?));
     }
@@ -159,5 +156,8 @@ pub(super) fn decode<'a, M: Message<'a>>(
 }
 
 fn not_served(request: &Request) -> CloseConnection {
-    CloseConnection::NotServed { api: request.api.name(), version: request.version }
+    CloseConnection::NotServed {
+        api: request.api.name(),
+        version: request.version,
+    }
 }

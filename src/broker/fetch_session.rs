@@ -125,11 +125,19 @@ pub(super) struct SessionRequest {
 impl FetchSessions {
     /// A cache of at most `slots` sessions; 0 switches sessions off.
     pub(super) fn new(slots: usize) -> Self {
-        Self { slots, sessions: HashMap::new() }
+        Self {
+            slots,
+            sessions: HashMap::new(),
+        }
     }
 
     /// Merges a request into its session. `new_id` is a random positive number.
-    pub(super) fn plan(&mut self, request: SessionRequest, now_ms: TimestampMs, new_id: i32) -> FetchPlan {
+    pub(super) fn plan(
+        &mut self,
+        request: SessionRequest,
+        now_ms: TimestampMs,
+        new_id: i32,
+    ) -> FetchPlan {
         match request.session_epoch {
             INITIAL_EPOCH | FINAL_EPOCH => self.plan_full(request, now_ms, new_id),
             _ => self.plan_incremental(request, now_ms),
@@ -138,8 +146,12 @@ impl FetchSessions {
 
     /// Notes what is about to be told of `key`; whether the response must name the partition.
     pub(super) fn must_tell(&mut self, session_id: i32, key: &FetchKey, state: FetchState) -> bool {
-        let Some(session) = self.sessions.get_mut(&session_id) else { return true };
-        let Some(&at) = session.index.get(key) else { return true };
+        let Some(session) = self.sessions.get_mut(&session_id) else {
+            return true;
+        };
+        let Some(&at) = session.index.get(key) else {
+            return true;
+        };
         session.partitions[at].must_tell(state)
     }
 
@@ -164,7 +176,10 @@ impl FetchSessions {
             true => self.begin(&request, now_ms, new_id),
             false => 0,
         };
-        FetchPlan::Full { session_id, partitions: request.partitions }
+        FetchPlan::Full {
+            session_id,
+            partitions: request.partitions,
+        }
     }
 
     fn begin(&mut self, request: &SessionRequest, now_ms: TimestampMs, new_id: i32) -> i32 {
@@ -199,9 +214,15 @@ impl FetchSessions {
         let partitions = session.positions();
         if partitions.is_empty() {
             self.sessions.remove(&request.session_id);
-            return FetchPlan::Full { session_id: 0, partitions };
+            return FetchPlan::Full {
+                session_id: 0,
+                partitions,
+            };
         }
-        FetchPlan::Incremental { session_id: request.session_id, partitions }
+        FetchPlan::Incremental {
+            session_id: request.session_id,
+            partitions,
+        }
     }
 
     /// Whether a slot is free, if need be after evicting a session that may go.
@@ -209,12 +230,17 @@ impl FetchSessions {
         if self.sessions.len() < self.slots {
             return true;
         }
-        let victim = self.idle_victim(now_ms).or_else(|| self.smaller_victim(partitions, now_ms));
+        let victim = self
+            .idle_victim(now_ms)
+            .or_else(|| self.smaller_victim(partitions, now_ms));
         victim.is_some_and(|id| self.sessions.remove(&id).is_some())
     }
 
     fn idle_victim(&self, now_ms: TimestampMs) -> Option<i32> {
-        let (id, session) = self.sessions.iter().min_by_key(|(_, session)| session.used_ms)?;
+        let (id, session) = self
+            .sessions
+            .iter()
+            .min_by_key(|(_, session)| session.used_ms)?;
         (now_ms - session.used_ms >= EVICTION_IDLE_MS).then_some(*id)
     }
 
@@ -237,10 +263,15 @@ impl Session {
             self.upsert(key, position);
         }
         if !forgotten.is_empty() {
-            self.partitions.retain(|cached| !forgotten.contains(&cached.key));
+            self.partitions
+                .retain(|cached| !forgotten.contains(&cached.key));
             self.reindex();
         }
-        self.epoch = if self.epoch == i32::MAX { 1 } else { self.epoch + 1 };
+        self.epoch = if self.epoch == i32::MAX {
+            1
+        } else {
+            self.epoch + 1
+        };
         self.used_ms = now_ms;
     }
 
@@ -249,13 +280,20 @@ impl Session {
             Some(&at) => self.partitions[at].position = position,
             None => {
                 self.index.insert(key.clone(), self.partitions.len());
-                self.partitions.push(Cached { key, position, told: None });
+                self.partitions.push(Cached {
+                    key,
+                    position,
+                    told: None,
+                });
             }
         }
     }
 
     fn positions(&self) -> Vec<(FetchKey, FetchPosition)> {
-        self.partitions.iter().map(|cached| (cached.key.clone(), cached.position)).collect()
+        self.partitions
+            .iter()
+            .map(|cached| (cached.key.clone(), cached.position))
+            .collect()
     }
 
     fn rotate(&mut self, answered: &[FetchKey]) {
@@ -263,15 +301,18 @@ impl Session {
             return;
         }
         let partitions = std::mem::take(&mut self.partitions);
-        let (last, first): (Vec<_>, Vec<_>) =
-            partitions.into_iter().partition(|cached| answered.contains(&cached.key));
+        let (last, first): (Vec<_>, Vec<_>) = partitions
+            .into_iter()
+            .partition(|cached| answered.contains(&cached.key));
         self.partitions = first.into_iter().chain(last).collect();
         self.reindex();
     }
 
     fn reindex(&mut self) {
         let entries = self.partitions.iter().enumerate();
-        self.index = entries.map(|(at, cached)| (cached.key.clone(), at)).collect();
+        self.index = entries
+            .map(|(at, cached)| (cached.key.clone(), at))
+            .collect();
     }
 }
 
@@ -290,7 +331,10 @@ mod tests {
     use super::*;
 
     fn key(partition: i32) -> FetchKey {
-        FetchKey { topic: TopicKey::Id(Uuid::from_u128(7)), partition }
+        FetchKey {
+            topic: TopicKey::Id(Uuid::from_u128(7)),
+            partition,
+        }
     }
 
     fn at(fetch_offset: Offset) -> FetchPosition {
@@ -312,18 +356,34 @@ mod tests {
         }
     }
 
-    const QUIET: FetchState =
-        FetchState { high_watermark: 5, log_start_offset: 0, record_bytes: 0, exceptional: false };
+    const QUIET: FetchState = FetchState {
+        high_watermark: 5,
+        log_start_offset: 0,
+        record_bytes: 0,
+        exceptional: false,
+    };
 
     #[test]
     fn a_session_remembers_what_was_asked() {
         let mut sessions = FetchSessions::new(2);
         let both = vec![(key(0), at(0)), (key(1), at(0))];
         let begun = sessions.plan(request(0, 0, both.clone()), 0, 9);
-        assert_eq!(begun, FetchPlan::Full { session_id: 9, partitions: both });
+        assert_eq!(
+            begun,
+            FetchPlan::Full {
+                session_id: 9,
+                partitions: both
+            }
+        );
         let next = sessions.plan(request(9, 1, vec![(key(1), at(4))]), 0, 10);
         let partitions = vec![(key(0), at(0)), (key(1), at(4))];
-        assert_eq!(next, FetchPlan::Incremental { session_id: 9, partitions });
+        assert_eq!(
+            next,
+            FetchPlan::Incremental {
+                session_id: 9,
+                partitions
+            }
+        );
     }
 
     #[test]
@@ -346,9 +406,30 @@ mod tests {
         sessions.plan(request(0, 0, vec![(key(0), at(0))]), 0, 9);
         assert!(sessions.must_tell(9, &key(0), QUIET));
         assert!(!sessions.must_tell(9, &key(0), QUIET));
-        assert!(sessions.must_tell(9, &key(0), FetchState { high_watermark: 6, ..QUIET }));
-        assert!(sessions.must_tell(9, &key(0), FetchState { exceptional: true, ..QUIET }));
-        assert!(sessions.must_tell(9, &key(0), FetchState { high_watermark: 6, ..QUIET }));
+        assert!(sessions.must_tell(
+            9,
+            &key(0),
+            FetchState {
+                high_watermark: 6,
+                ..QUIET
+            }
+        ));
+        assert!(sessions.must_tell(
+            9,
+            &key(0),
+            FetchState {
+                exceptional: true,
+                ..QUIET
+            }
+        ));
+        assert!(sessions.must_tell(
+            9,
+            &key(0),
+            FetchState {
+                high_watermark: 6,
+                ..QUIET
+            }
+        ));
     }
 
     #[test]
@@ -383,7 +464,13 @@ mod tests {
         let mut last = request(9, 1, vec![]);
         last.forgotten = vec![key(0)];
         let plan = sessions.plan(last, 0, 10);
-        assert_eq!(plan, FetchPlan::Full { session_id: 0, partitions: vec![] });
+        assert_eq!(
+            plan,
+            FetchPlan::Full {
+                session_id: 0,
+                partitions: vec![]
+            }
+        );
         assert!(sessions.sessions.is_empty());
     }
 }

@@ -31,7 +31,10 @@ pub(super) struct ReceiveBudget {
 
 impl ReceiveBudget {
     pub(super) fn new(bytes_max: usize) -> Self {
-        Self { bytes_max, used: Cell::new(0) }
+        Self {
+            bytes_max,
+            used: Cell::new(0),
+        }
     }
 
     /// Takes a share if there is one left; a lone request always gets through.
@@ -102,12 +105,20 @@ impl<'a> Frames<'a> {
         budget: &'a ReceiveBudget,
         limits: ReceiveLimits,
     ) -> Self {
-        Self { core, conn, budget, limits, rest: Chunk::empty() }
+        Self {
+            core,
+            conn,
+            budget,
+            limits,
+            rest: Chunk::empty(),
+        }
     }
 
     /// The next frame without its length; `None` at the orderly end of the connection.
     pub(super) async fn next(&mut self) -> Result<Option<Chunk>, ReceiveError> {
-        let Some(prefix) = self.prefix().await? else { return Ok(None) };
+        let Some(prefix) = self.prefix().await? else {
+            return Ok(None);
+        };
         let len = frame::frame_len(prefix, self.limits.frame_bytes_max)?;
         if self.rest.len() >= len {
             let frame = self.rest.slice(0..len);
@@ -124,7 +135,11 @@ impl<'a> Frames<'a> {
             if self.rest.is_empty() {
                 self.rest = self.receive(have > 0).await?;
                 if self.rest.is_empty() {
-                    return if have == 0 { Ok(None) } else { Err(ReceiveError::Cut) };
+                    return if have == 0 {
+                        Ok(None)
+                    } else {
+                        Err(ReceiveError::Cut)
+                    };
                 }
             }
             let take = self.rest.len().min(PREFIX_LEN - have);
@@ -137,12 +152,19 @@ impl<'a> Frames<'a> {
 
     async fn receive(&self, within_frame: bool) -> Result<Chunk, ReceiveError> {
         let receiving = self.conn.receive(self.core.receive_area());
-        let bound = if within_frame { Some(self.limits.stall_max) } else { self.limits.idle_max };
+        let bound = if within_frame {
+            Some(self.limits.stall_max)
+        } else {
+            self.limits.idle_max
+        };
         match bound {
             None => Ok(receiving.await?),
             Some(bound) => match self.core.timeout(bound, receiving).await {
                 Some(received) => Ok(received?),
-                None if within_frame => Err(ReceiveError::Stalled { declared: PREFIX_LEN, received: 0 }),
+                None if within_frame => Err(ReceiveError::Stalled {
+                    declared: PREFIX_LEN,
+                    received: 0,
+                }),
                 None => Err(ReceiveError::Idle),
             },
         }
@@ -150,7 +172,9 @@ impl<'a> Frames<'a> {
 
     /// Receives a frame that did not arrive with its beginning.
     async fn large(&self, len: usize, early: &[u8]) -> Result<Chunk, ReceiveError> {
-        let mut buffer = self.buffer(capacity_for(len, early.len()), len, early).await?;
+        let mut buffer = self
+            .buffer(capacity_for(len, early.len()), len, early)
+            .await?;
         let mut have = early.len();
         while have < len {
             if have == buffer.capacity() {
@@ -161,7 +185,10 @@ impl<'a> Frames<'a> {
             let end = len.min(buffer.capacity());
             let receiving = self.conn.receive_into(buffer.chunk_mut(), have..end);
             let Some(received) = self.core.timeout(self.limits.stall_max, receiving).await else {
-                return Err(ReceiveError::Stalled { declared: len, received: have });
+                return Err(ReceiveError::Stalled {
+                    declared: len,
+                    received: have,
+                });
             };
             have += match received? {
                 0 => return Err(ReceiveError::Cut),
@@ -185,7 +212,10 @@ impl<'a> Frames<'a> {
                 return Ok(buffer);
             }
             if waited >= self.limits.stall_max {
-                return Err(ReceiveError::Stalled { declared, received: early.len() });
+                return Err(ReceiveError::Stalled {
+                    declared,
+                    received: early.len(),
+                });
             }
             self.core.sleep(MEMORY_POLL).await;
             waited += MEMORY_POLL;
@@ -210,7 +240,11 @@ impl<'a> Buffer<'a> {
         if !budget.try_take(bytes) {
             return None;
         }
-        let buffer = Self { chunk: core.arena().allocate(bytes), budget, share: bytes };
+        let buffer = Self {
+            chunk: core.arena().allocate(bytes),
+            budget,
+            share: bytes,
+        };
         buffer.chunk.is_some().then_some(buffer)
     }
 

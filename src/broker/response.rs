@@ -19,7 +19,10 @@ impl Response {
         request: &Request,
         message: &M,
     ) -> Result<Self, Unencodable> {
-        Ok(Self::with_bodies(request.head().respond(message)?, std::iter::empty()))
+        Ok(Self::with_bodies(
+            request.head().respond(message)?,
+            std::iter::empty(),
+        ))
     }
 
     /// A response with its bodies, one for each place that the message left open, in order.
@@ -36,12 +39,18 @@ impl Response {
             }
         }
         assert!(bodies.next().is_none(), "a place for each body");
-        Self { slices, lease: None }
+        Self {
+            slices,
+            lease: None,
+        }
     }
 
     /// The same, holding its share of the core's memory until it is sent.
     pub(super) fn holding(self, lease: SendLease) -> Self {
-        Self { lease: Some(lease), ..self }
+        Self {
+            lease: Some(lease),
+            ..self
+        }
     }
 
     /// The pieces to send, in order, none for no response; and what to hold meanwhile.

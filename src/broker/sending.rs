@@ -20,7 +20,10 @@ pub(super) struct SendLease {
 impl Sending {
     /// Responses may hold about so much before they are cut down to one batch each.
     pub(super) fn new(bytes_max: usize) -> Self {
-        Self { held: Rc::default(), bytes_max }
+        Self {
+            held: Rc::default(),
+            bytes_max,
+        }
     }
 
     /// Whether responses hold as much as they may.
@@ -31,7 +34,10 @@ impl Sending {
     /// Notes a response.
     pub(super) fn lease(&self, bytes: usize) -> SendLease {
         self.held.set(self.held.get() + bytes);
-        SendLease { held: self.held.clone(), bytes }
+        SendLease {
+            held: self.held.clone(),
+            bytes,
+        }
     }
 }
 

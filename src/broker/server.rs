@@ -16,8 +16,8 @@ use crate::config::{BrokerConfig, CoreSelection, FetchPathChoice, FlushPolicy, L
 use crate::log::{self as partition_log, DataDir, DirectoryError, LoadedDir, MetaProperties};
 use crate::metadata::controller::BrokerRegistration;
 use crate::metadata::{Changes, MetadataImage};
-use crate::protocol::message::metadata_record::broker::BrokerEndpoint;
 use crate::model::Uuid;
+use crate::protocol::message::metadata_record::broker::BrokerEndpoint;
 use crate::runtime::mesh::Mesh;
 use crate::runtime::{
     self, Core, CoreOptions, CorePlan, DirectoryLock, Exclusive, FetchPath, Listener,
@@ -50,7 +50,9 @@ pub enum ServeError {
     #[error(transparent)]
     Control(#[from] ControlError),
     /// An address in `listeners` means nothing here.
-    #[error("listeners: {host}:{port} is no address of this host: {error}; name another with --listen HOST:PORT")]
+    #[error(
+        "listeners: {host}:{port} is no address of this host: {error}; name another with --listen HOST:PORT"
+    )]
     Address {
         /// The host as given.
         host: String,
@@ -68,7 +70,9 @@ pub enum ServeError {
         error: std::io::Error,
     },
     /// Logs that could not be opened.
-    #[error("{0} logs cannot be opened (see above); move their directories away to start without them")]
+    #[error(
+        "{0} logs cannot be opened (see above); move their directories away to start without them"
+    )]
     Logs(usize),
 }
 
@@ -223,11 +227,15 @@ async fn run_core(core: Core, start: Arc<Start>) {
 
 /// Every core but the first: joins, serves when told, ends when told.
 async fn follow(core: &Core, start: &Arc<Start>) {
-    let Some(config) = start.bound(core).await else { return };
+    let Some(config) = start.bound(core).await else {
+        return;
+    };
     let dir = data_dir(core, &config);
     let shards = Shards::start(core, start.take_end(core), dir, config.clone(), None);
     if let Some(addresses) = start.open(core).await {
-        let listeners = addresses.iter().map(|at| Listener::bind(core, *at, Exclusive::No));
+        let listeners = addresses
+            .iter()
+            .map(|at| Listener::bind(core, *at, Exclusive::No));
         match listeners.collect::<Result<Vec<_>, _>>() {
             Ok(listeners) => accept_on(&context(core, &shards, config, start), listeners),
             Err(error) => log::error!("core {} does not listen: {error}", core.id()),
@@ -248,7 +256,9 @@ async fn lead(core: &Core, start: &Arc<Start>) -> Result<(), ServeError> {
     let clean = boot.clean;
     let shards = Shards::start(core, start.take_end(core), dir, config.clone(), Some(boot));
     *start.gate() = Gate::Bound(config.clone());
-    let image = shards.boot_controller(&registration(&config, &start.found.meta), clean).await?;
+    let image = shards
+        .boot_controller(&registration(&config, &start.found.meta), clean)
+        .await?;
     open_logs(core, &shards, &image, &start.found).await?;
     shards.publish(everything(image.clone())).await?;
     *start.gate() = Gate::Open(config.clone(), addresses.clone());
@@ -261,7 +271,10 @@ async fn lead(core: &Core, start: &Arc<Start>) -> Result<(), ServeError> {
 }
 
 fn bind_first(core: &Core, addresses: &[SocketAddr]) -> Result<Vec<Listener>, StartError> {
-    addresses.iter().map(|address| Listener::bind(core, *address, Exclusive::Yes)).collect()
+    addresses
+        .iter()
+        .map(|address| Listener::bind(core, *address, Exclusive::Yes))
+        .collect()
 }
 
 /// Puts the ports that the kernel chose where clients are told of them.
@@ -303,7 +316,9 @@ async fn open_logs(
     found: &Arc<LoadedDir>,
 ) -> Result<(), ServeError> {
     let cores = 0..core.count();
-    let opening = cores.map(|on| shards.open(on, image.clone(), found.clone())).collect();
+    let opening = cores
+        .map(|on| shards.open(on, image.clone(), found.clone()))
+        .collect();
     let (mut logs, mut recovered, mut verified, mut failed) = (0, 0, 0, 0);
     for report in runtime::sync::join_all(opening).await {
         let report = report?;
@@ -321,22 +336,24 @@ async fn open_logs(
              {verified} bytes verified"
         );
     }
-    if failed > 0 { Err(ServeError::Logs(failed)) } else { Ok(()) }
+    if failed > 0 {
+        Err(ServeError::Logs(failed))
+    } else {
+        Ok(())
+    }
 }
 
 /// The first publication: everything is new.
 fn everything(image: Arc<MetadataImage>) -> Publication {
     let partitions_created = image.topics.partition_ids().collect();
-    let changes = Arc::new(Changes { partitions_created, ..Changes::default() });
+    let changes = Arc::new(Changes {
+        partitions_created,
+        ..Changes::default()
+    });
     Publication { image, changes }
 }
 
-fn context(
-    core: &Core,
-    shards: &Shards,
-    config: Arc<BrokerConfig>,
-    start: &Start,
-) -> Rc<Context> {
+fn context(core: &Core, shards: &Shards, config: Arc<BrokerConfig>, start: &Start) -> Rc<Context> {
     let sessions = config.fetch.sessions_max.div_ceil(core.count());
     let identity = Identity {
         cluster_id: start.found.meta.cluster_id.clone(),
@@ -358,7 +375,11 @@ fn context(
 
 fn accept_on(cx: &Rc<Context>, listeners: Vec<Listener>) {
     let of_core = cx.core.arena().budget_bytes() / RECEIVE_SHARE;
-    let bytes = cx.config.connections.receive_budget_bytes.unwrap_or(of_core);
+    let bytes = cx
+        .config
+        .connections
+        .receive_budget_bytes
+        .unwrap_or(of_core);
     let budget = Rc::new(ReceiveBudget::new(bytes));
     for (index, listener) in listeners.into_iter().enumerate() {
         let (cx, budget) = (cx.clone(), budget.clone());
@@ -425,7 +446,11 @@ fn prepare_directory(config: &BrokerConfig) -> Result<(), ServeError> {
         directory_id: random_id(),
     };
     partition_log::format(dir, &meta)?;
-    log::info!("formatted {} for the new cluster {}", dir.display(), meta.cluster_id);
+    log::info!(
+        "formatted {} for the new cluster {}",
+        dir.display(),
+        meta.cluster_id
+    );
     Ok(())
 }
 
@@ -466,10 +491,20 @@ fn choose_fetch_path(config: &BrokerConfig) -> Result<FetchPath, ServeError> {
 
 fn resolve(listeners: &[Named]) -> Result<Vec<SocketAddr>, ServeError> {
     let one = |named: &Named| {
-        let host = if named.host.is_empty() { "0.0.0.0" } else { &named.host };
-        let failed = |error| ServeError::Address { host: host.to_owned(), port: named.port, error };
+        let host = if named.host.is_empty() {
+            "0.0.0.0"
+        } else {
+            &named.host
+        };
+        let failed = |error| ServeError::Address {
+            host: host.to_owned(),
+            port: named.port,
+            error,
+        };
         let mut found = (host, named.port).to_socket_addrs().map_err(failed)?;
-        found.next().ok_or_else(|| failed(std::io::ErrorKind::AddrNotAvailable.into()))
+        found
+            .next()
+            .ok_or_else(|| failed(std::io::ErrorKind::AddrNotAvailable.into()))
     };
     listeners.iter().map(one).collect()
 }

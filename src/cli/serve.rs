@@ -42,13 +42,24 @@ pub(super) fn run(args: &ServeArgs) -> Result<(), CliError> {
 
 /// What a person who started a broker wants to know.
 fn announce(news: &Announcement) {
-    let bootstrap = news.addresses.first().map(ToString::to_string).unwrap_or_default();
+    let bootstrap = news
+        .addresses
+        .first()
+        .map(ToString::to_string)
+        .unwrap_or_default();
     for address in &news.addresses {
         println!("klamm: listening on {address}");
     }
     let mib = news.memory_bytes >> 20;
-    println!("  cores       {} ({mib} MiB of memory for records and requests)", news.cores);
-    println!("  data        {} ({} topics)", news.data_dir.display(), news.topics);
+    println!(
+        "  cores       {} ({mib} MiB of memory for records and requests)",
+        news.cores
+    );
+    println!(
+        "  data        {} ({} topics)",
+        news.data_dir.display(),
+        news.topics
+    );
     println!("  durability  {}", promise(news.flush));
     println!("  old records sent by {:?}", news.fetch_path);
     println!("  ready after {:.0?}", news.took);

@@ -129,8 +129,13 @@ impl Log {
                 segment.base_snapshot = None;
             }
         }
-        self.snapshots.retain(|offset| !plan.snapshots_removed.contains(offset));
-        for state in plan.segments.iter().filter(|state| state.log_bytes.is_some()) {
+        self.snapshots
+            .retain(|offset| !plan.snapshots_removed.contains(offset));
+        for state in plan
+            .segments
+            .iter()
+            .filter(|state| state.log_bytes.is_some())
+        {
             self.on_finished(state);
         }
         if plan.anchor.offset <= self.end.offset {
@@ -149,7 +154,10 @@ impl Log {
     /// Takes a written anchor into use once its place is durable.
     pub(super) fn promote_anchor(&mut self) {
         let durable = self.durable.offset;
-        let Some(anchor) = self.pending_anchor.take_if(|anchor| anchor.offset <= durable) else {
+        let Some(anchor) = self
+            .pending_anchor
+            .take_if(|anchor| anchor.offset <= durable)
+        else {
             return;
         };
         if let Some(segment) = self.segment_mut(anchor.segment_base) {
@@ -188,7 +196,11 @@ impl Log {
         let snapshots = begun.filter_map(|s| Some((s.base_offset, s.base_snapshot.clone()?)));
         let mut snapshots: Vec<_> = snapshots.collect();
         let known = !self.producers.is_empty() || !self.snapshots.is_empty();
-        if known && snapshots.last().is_none_or(|(offset, _)| *offset != self.end.offset) {
+        if known
+            && snapshots
+                .last()
+                .is_none_or(|(offset, _)| *offset != self.end.offset)
+        {
             snapshots.push((self.end.offset, producer_snapshot::encode(&self.producers)));
         }
         let anchor = Anchor {
@@ -225,7 +237,11 @@ impl Log {
     /// Snapshots that stand at no segment's base, but for the newest ones.
     fn superseded_snapshots(&self) -> Vec<Offset> {
         let is_base = |offset: &Offset| self.segments.iter().any(|s| s.base_offset == *offset);
-        let free: Vec<_> = self.snapshots.iter().filter(|offset| !is_base(offset)).collect();
+        let free: Vec<_> = self
+            .snapshots
+            .iter()
+            .filter(|offset| !is_base(offset))
+            .collect();
         let surplus = free.len().saturating_sub(FREE_SNAPSHOTS_KEPT);
         free[..surplus].iter().map(|offset| **offset).collect()
     }
@@ -243,11 +259,18 @@ impl Log {
 impl AnchorPlan {
     /// Writes and syncs the files.
     pub async fn run(self, dir: &DataDir) -> Result<Anchored, FlushError> {
-        for state in self.segments.iter().filter(|state| state.log_bytes.is_some()) {
+        for state in self
+            .segments
+            .iter()
+            .filter(|state| state.log_bytes.is_some())
+        {
             dir.forget(&self.dir, state.base);
         }
         let path = self.dir.clone();
-        let done = dir.core().blocking(move || self.write().map(|()| Anchored(self))).await;
+        let done = dir
+            .core()
+            .blocking(move || self.write().map(|()| Anchored(self)))
+            .await;
         done.map_err(|source| FlushError {
             path: path.to_path_buf(),
             source,
@@ -259,7 +282,9 @@ impl AnchorPlan {
     fn write(&self) -> io::Result<()> {
         for state in &self.segments {
             let (offsets, times) = (SegmentFile::OffsetIndex, SegmentFile::TimeIndex);
-            state.offset_index.write(&offsets.path(&self.dir, state.base))?;
+            state
+                .offset_index
+                .write(&offsets.path(&self.dir, state.base))?;
             state.time_index.write(&times.path(&self.dir, state.base))?;
         }
         for (offset, bytes) in &self.snapshots {
@@ -273,7 +298,9 @@ impl AnchorPlan {
             state.cut_log(&self.dir)?;
         }
         let removed = self.snapshots_removed.iter();
-        removed.map(|offset| SegmentFile::Snapshot.path(&self.dir, *offset)).try_for_each(remove)
+        removed
+            .map(|offset| SegmentFile::Snapshot.path(&self.dir, *offset))
+            .try_for_each(remove)
     }
 }
 
@@ -284,7 +311,10 @@ impl SegmentState {
             return Ok(());
         };
         let path = SegmentFile::Log.path(dir, self.base);
-        let mut file = fs::OpenOptions::new().create(true).append(true).open(path)?;
+        let mut file = fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(path)?;
         if file.seek(SeekFrom::End(0))? != u64::from(bytes) {
             file.set_len(u64::from(bytes))?;
             file.sync_all()?;
@@ -296,7 +326,11 @@ impl SegmentState {
 impl IndexPart {
     fn write(&self, path: &Path) -> io::Result<()> {
         let mut options = fs::OpenOptions::new();
-        let file = options.create(true).truncate(false).write(true).open(path)?;
+        let file = options
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(path)?;
         file.write_all_at(&self.bytes, self.position)?;
         file.set_len(self.position + self.bytes.len() as u64)?;
         file.sync_all()

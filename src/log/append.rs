@@ -1,5 +1,5 @@
-use super::log::{Health, Log};
 use super::durable_points::LogPoint;
+use super::log::{Health, Log};
 use super::producer_snapshot;
 use super::segment::Segment;
 use super::tail::NextBatch;
@@ -135,7 +135,8 @@ impl Log {
 
     fn rolls(&self, header: &BatchHeader, now_ms: TimestampMs) -> bool {
         let last_offset = header.last_offset();
-        self.active().should_roll(header, last_offset, &self.config, now_ms)
+        self.active()
+            .should_roll(header, last_offset, &self.config, now_ms)
     }
 
     fn next_batch(&self, header: &BatchHeader, rolls: bool, now_ms: TimestampMs) -> NextBatch {

@@ -90,7 +90,11 @@ impl DataDir {
 
     /// Drops what the cache holds of a segment whose files are renamed or removed.
     pub(super) fn forget(&self, dir: &Path, base: Offset) {
-        for kind in [SegmentFile::Log, SegmentFile::OffsetIndex, SegmentFile::TimeIndex] {
+        for kind in [
+            SegmentFile::Log,
+            SegmentFile::OffsetIndex,
+            SegmentFile::TimeIndex,
+        ] {
             self.0.descriptors.forget(&kind.path(dir, base));
         }
         self.0.forgotten.set(self.0.forgotten.get() + 1);

@@ -30,7 +30,11 @@ impl Log {
     pub fn delete(self) -> DeleteLog {
         assert!(!self.is_busy(), "nothing is under way");
         DeleteLog {
-            bases: self.segments.iter().map(|segment| segment.base_offset).collect(),
+            bases: self
+                .segments
+                .iter()
+                .map(|segment| segment.base_offset)
+                .collect(),
             name: self.name,
             dir: self.dir,
             on_disk: self.on_disk,

@@ -86,7 +86,11 @@ pub fn format(path: &Path, meta: &MetaProperties) -> Result<(), DirectoryError> 
     if !is_empty(path).map_err(failed)? {
         return Err(DirectoryError::NotOurs(path.to_owned()));
     }
-    write_atomic(&path.join(meta_properties::FILE_NAME), meta.encode().as_bytes()).map_err(failed)
+    write_atomic(
+        &path.join(meta_properties::FILE_NAME),
+        meta.encode().as_bytes(),
+    )
+    .map_err(failed)
 }
 
 /// Reads what the last run left. The caller holds the directory's lock.
@@ -115,7 +119,10 @@ pub fn load(path: &Path) -> Result<LoadedDir, DirectoryError> {
 
 /// The last act of a clean shutdown, after every log is closed and every checkpoint written.
 pub fn mark_clean_shutdown(path: &Path) -> io::Result<()> {
-    write_atomic(&path.join(CLEAN_SHUTDOWN), b"{\"version\":0,\"brokerEpoch\":-1}")
+    write_atomic(
+        &path.join(CLEAN_SHUTDOWN),
+        b"{\"version\":0,\"brokerEpoch\":-1}",
+    )
 }
 
 /// Writes one of Kafka's checkpoints: aside, synced, renamed, the directory synced.
@@ -249,7 +256,10 @@ fn read_points(path: &Path) -> io::Result<DurablePoints> {
             continue;
         }
         if !points.merge(&fs::read(entry.path())?) {
-            log::warn!("{}: damaged, recovery will read more", entry.path().display());
+            log::warn!(
+                "{}: damaged, recovery will read more",
+                entry.path().display()
+            );
         }
     }
     Ok(points)
@@ -324,7 +334,10 @@ mod tests {
         assert_eq!(load(dir.path()).unwrap().meta, meta());
         let other = tempfile::tempdir().unwrap();
         fs::write(other.path().join("letter.txt"), "dear").unwrap();
-        assert!(matches!(load(other.path()), Err(DirectoryError::NotOurs(_))));
+        assert!(matches!(
+            load(other.path()),
+            Err(DirectoryError::NotOurs(_))
+        ));
         let refused = format(other.path(), &meta());
         assert!(matches!(refused, Err(DirectoryError::NotOurs(_))));
     }

@@ -45,8 +45,14 @@ impl Extent {
         begun_ms: TimestampMs,
     ) -> Self {
         assert!(head < BLOCK_BYTES, "a head is part of one block");
-        assert!(origin.is_multiple_of(BLOCK_BYTES), "blocks are written in place");
-        assert!(position.is_multiple_of(BLOCK_BYTES as u64), "files are written in blocks");
+        assert!(
+            origin.is_multiple_of(BLOCK_BYTES),
+            "blocks are written in place"
+        );
+        assert!(
+            position.is_multiple_of(BLOCK_BYTES as u64),
+            "files are written in blocks"
+        );
         Self {
             end: origin + head,
             chunk,
@@ -117,7 +123,8 @@ impl Extent {
 
     /// The bytes between two file positions.
     pub(super) fn slice(&self, positions: Range<u64>) -> Chunk {
-        self.chunk.slice(self.at(positions.start)..self.at(positions.end))
+        self.chunk
+            .slice(self.at(positions.start)..self.at(positions.end))
     }
 
     /// The file positions of the batch that holds `offset`.

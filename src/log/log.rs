@@ -165,7 +165,10 @@ impl Log {
 
     /// Bytes of batches in all segments; padding and preallocation do not count.
     pub fn size_bytes(&self) -> u64 {
-        self.segments.iter().map(|segment| u64::from(segment.size)).sum()
+        self.segments
+            .iter()
+            .map(|segment| u64::from(segment.size))
+            .sum()
     }
 
     /// How many segments there are, the active one among them.
@@ -234,7 +237,8 @@ impl Log {
     /// Forgets producers that have been silent for the configured time; how many are left.
     pub fn expire_producers(&mut self, now_ms: TimestampMs) -> usize {
         let config = &self.config;
-        self.producers.expire(|last| config.producer_expired(last, now_ms));
+        self.producers
+            .expire(|last| config.producer_expired(last, now_ms));
         self.producers.len()
     }
 
@@ -259,12 +263,16 @@ impl Log {
     }
 
     pub(super) fn active_mut(&mut self) -> &mut Segment {
-        self.segments.back_mut().expect("a log has an active segment")
+        self.segments
+            .back_mut()
+            .expect("a log has an active segment")
     }
 
     /// The segment with this base.
     pub(super) fn segment_mut(&mut self, base: Offset) -> Option<&mut Segment> {
-        let at = self.segments.binary_search_by_key(&base, |segment| segment.base_offset);
+        let at = self
+            .segments
+            .binary_search_by_key(&base, |segment| segment.base_offset);
         self.segments.get_mut(at.ok()?)
     }
 }

@@ -38,7 +38,10 @@ mod durable_points;
 mod evict;
 mod extent;
 mod leader_epoch;
-#[expect(clippy::module_inception, reason = "the room is named for its one noun")]
+#[expect(
+    clippy::module_inception,
+    reason = "the room is named for its one noun"
+)]
 mod log;
 mod meta_properties;
 mod names;

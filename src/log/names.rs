@@ -74,7 +74,10 @@ pub(super) fn deleted_dir(name: &TopicPartition, unique: u128) -> String {
 
 /// Reads a directory's name as Kafka does: the partition stands after the last dash.
 pub(super) fn parse_dir(name: &str) -> DirectoryName {
-    if ["-delete", "-stray", "-future"].iter().any(|suffix| name.ends_with(suffix)) {
+    if ["-delete", "-stray", "-future"]
+        .iter()
+        .any(|suffix| name.ends_with(suffix))
+    {
         return DirectoryName::Leftover;
     }
     match split_partition(name) {
@@ -107,7 +110,11 @@ mod tests {
         assert_eq!(path, Path::new("t-0/00000000000000000170.timeindex"));
         let parsed = SegmentFile::parse("00000000000000000170.timeindex");
         assert_eq!(parsed, Some((SegmentFile::TimeIndex, 170)));
-        for wrong in ["170.log", "00000000000000000170.log.deleted", "leader-epoch-checkpoint"] {
+        for wrong in [
+            "170.log",
+            "00000000000000000170.log.deleted",
+            "leader-epoch-checkpoint",
+        ] {
             assert_eq!(SegmentFile::parse(wrong), None);
         }
     }
@@ -116,7 +123,10 @@ mod tests {
     fn directories_are_split_at_the_last_dash() {
         let partition = |topic, number| DirectoryName::Partition(name(topic, number));
         assert_eq!(parse_dir("a-b.c-12"), partition("a-b.c", 12));
-        assert_eq!(parse_dir("__cluster_metadata-0"), partition("__cluster_metadata", 0));
+        assert_eq!(
+            parse_dir("__cluster_metadata-0"),
+            partition("__cluster_metadata", 0)
+        );
         assert_eq!(parse_dir("remote-log-index-cache"), DirectoryName::Unknown);
         assert_eq!(parse_dir("-1"), DirectoryName::Unknown);
         let gone = deleted_dir(&name("a-b", 3), 0xab);

@@ -82,12 +82,16 @@ impl Log {
         let path = dir.path().to_owned();
         let open = move || -> Vec<_> { logs.iter().map(|log| open(&path, log)).collect() };
         let mut opened = dir.core().blocking(open).await;
-        let recovered = |opened: &Result<Opened, _>| matches!(opened, Ok(one) if !one.recovery.clean);
+        let recovered =
+            |opened: &Result<Opened, _>| matches!(opened, Ok(one) if !one.recovery.clean);
         if opened.iter().any(recovered)
             && let Err(error) = dir.core().disk().sync_file_system(dir.path()).await
         {
             for one in opened.iter_mut().filter(|one| recovered(one)) {
-                *one = Err(io_error(dir.path(), io::Error::new(error.kind(), error.to_string())));
+                *one = Err(io_error(
+                    dir.path(),
+                    io::Error::new(error.kind(), error.to_string()),
+                ));
             }
         }
         opened
@@ -152,7 +156,9 @@ fn list(path: &Path) -> Result<Listing, OpenError> {
         let name = name.to_string_lossy();
         match SegmentFile::parse(&name) {
             Some((SegmentFile::Log, base)) => {
-                listing.segments.push(log_file(&entry, base).map_err(failed)?);
+                listing
+                    .segments
+                    .push(log_file(&entry, base).map_err(failed)?);
             }
             Some((SegmentFile::Snapshot, offset)) => listing.snapshots.push(offset),
             Some(_) => {}

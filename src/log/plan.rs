@@ -169,7 +169,10 @@ impl Log {
             self.writing = false;
             self.drop_unwritten();
             if self.health == Health::Online {
-                log::error!("{}: the disk is full, appends are refused: {error}", self.name);
+                log::error!(
+                    "{}: the disk is full, appends are refused: {error}",
+                    self.name
+                );
             }
             self.health = Health::Full { since_ms: now_ms };
             return Failed::DiskFull {
@@ -177,7 +180,10 @@ impl Log {
             };
         }
         if self.health != Health::Offline {
-            log::error!("{}: OFFLINE until restart, a write or sync failed: {error}", self.name);
+            log::error!(
+                "{}: OFFLINE until restart, a write or sync failed: {error}",
+                self.name
+            );
         }
         (self.writing, self.syncing) = (false, false);
         self.health = Health::Offline;
@@ -225,7 +231,12 @@ impl Log {
         if let Some(segment) = self.segment_mut(base) {
             segment.allocated = allocated;
         }
-        match self.unsynced.segments.iter_mut().find(|known| known.0 == base) {
+        match self
+            .unsynced
+            .segments
+            .iter_mut()
+            .find(|known| known.0 == base)
+        {
             Some(known) => known.1 |= new,
             None => self.unsynced.segments.push((base, new)),
         }
@@ -246,7 +257,8 @@ impl Log {
         active.time_index.truncate_recent(end.offset);
         self.epochs.truncate_from_end(end.offset);
         self.producers.take_back(end.offset);
-        self.pending_anchor.take_if(|anchor| anchor.offset > end.offset);
+        self.pending_anchor
+            .take_if(|anchor| anchor.offset > end.offset);
         self.end = end;
     }
 }

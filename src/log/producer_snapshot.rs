@@ -37,7 +37,8 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Producers, MalformedSnapshot> {
     let checksum = u32::from_be_bytes(header.take());
     let count = i32::from_be_bytes(header.take());
     let entries = &bytes[HEADER_BYTES..];
-    let whole = usize::try_from(count).is_ok_and(|n| n.checked_mul(ENTRY_BYTES) == Some(entries.len()));
+    let whole =
+        usize::try_from(count).is_ok_and(|n| n.checked_mul(ENTRY_BYTES) == Some(entries.len()));
     if version != VERSION || !whole || checksum != crc32c(&bytes[CHECKED_FROM..]) {
         return Err(MalformedSnapshot);
     }
@@ -129,7 +130,10 @@ mod tests {
         assert_eq!(bytes[10..18], 3i64.to_be_bytes());
         let back = decode(&bytes).unwrap();
         let (_, nine) = back.iter().find(|(id, _)| *id == 9).unwrap();
-        assert_eq!((nine.epoch, nine.last_batch().unwrap().last_offset), (2, 14));
+        assert_eq!(
+            (nine.epoch, nine.last_batch().unwrap().last_offset),
+            (2, 14)
+        );
         assert_eq!(encode(&back), bytes);
     }
 
@@ -142,7 +146,11 @@ mod tests {
             assert_eq!(decode(&damaged), Err(MalformedSnapshot), "byte {at}");
         }
         for len in 0..bytes.len() {
-            assert_eq!(decode(&bytes[..len]), Err(MalformedSnapshot), "length {len}");
+            assert_eq!(
+                decode(&bytes[..len]),
+                Err(MalformedSnapshot),
+                "length {len}"
+            );
         }
     }
 }

@@ -313,10 +313,7 @@ mod tests {
 
     #[test]
     fn an_unknown_producer_may_begin_anywhere() {
-        assert_eq!(
-            check(&Producers::default(), 3, 1_000, 1),
-            Ok(Sequence::New)
-        );
+        assert_eq!(check(&Producers::default(), 3, 1_000, 1), Ok(Sequence::New));
     }
 
     #[test]
@@ -371,7 +368,11 @@ mod tests {
             producers.append(&next);
         }
         let mut bumped = header(9, 1);
-        (bumped.producer_id, bumped.producer_epoch, bumped.base_sequence) = (7, 1, 0);
+        (
+            bumped.producer_id,
+            bumped.producer_epoch,
+            bumped.base_sequence,
+        ) = (7, 1, 0);
         producers.append(&bumped);
         producers.take_back(2);
         assert_eq!(producers, before);

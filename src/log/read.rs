@@ -115,7 +115,11 @@ impl Log {
         if offset >= upper || (bytes_max == 0 && !at_least_one) {
             return Ok(ReadPlan::Empty);
         }
-        if self.tail.start_offset().is_some_and(|first| first <= offset) {
+        if self
+            .tail
+            .start_offset()
+            .is_some_and(|first| first <= offset)
+        {
             let slices = self.tail.read(offset, bytes_max, upper, at_least_one);
             return Ok(match slices.is_empty() {
                 true => ReadPlan::Empty,
@@ -139,7 +143,9 @@ impl Log {
 
     /// The index of the segment that holds `offset`, or would.
     pub(super) fn segment_at(&self, offset: Offset) -> usize {
-        let after = self.segments.partition_point(|segment| segment.base_offset <= offset);
+        let after = self
+            .segments
+            .partition_point(|segment| segment.base_offset <= offset);
         after.saturating_sub(1)
     }
 

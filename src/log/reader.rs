@@ -23,7 +23,10 @@ impl ColdRead {
             io::ErrorKind::NotFound => ReadError::Gone,
             _ => ReadError::Io { base, source },
         })?;
-        let from = self.begin(dir).await.map_err(|source| ReadError::Io { base, source })?;
+        let from = self
+            .begin(dir)
+            .await
+            .map_err(|source| ReadError::Io { base, source })?;
         let mut headers = Headers::new(&file, base, from, self.end_position);
         let first = loop {
             match headers.next().await? {
@@ -41,7 +44,9 @@ impl ColdRead {
             Spot::Position(position) => return Ok(u64::from(position)),
             Spot::Stored { entries } => entries,
         };
-        let file = dir.readable(&self.dir, SegmentFile::OffsetIndex, self.base).await?;
+        let file = dir
+            .readable(&self.dir, SegmentFile::OffsetIndex, self.base)
+            .await?;
         let page = self.page(&file, entries).await?;
         let count = PAGE_ENTRIES.min(entries - page) as usize;
         let bytes = file.read_vec(count * ENTRY_BYTES, byte(page)).await?;
@@ -55,7 +60,9 @@ impl ColdRead {
         let (mut low, mut high) = (0, entries.div_ceil(PAGE_ENTRIES));
         while high - low > 1 {
             let middle = low + (high - low) / 2;
-            let bytes = file.read_vec(ENTRY_BYTES, byte(middle * PAGE_ENTRIES)).await?;
+            let bytes = file
+                .read_vec(ENTRY_BYTES, byte(middle * PAGE_ENTRIES))
+                .await?;
             match offset_index::decode(self.base, &bytes, 0) {
                 Some(entry) if entry.offset <= self.offset => low = middle,
                 _ => high = middle,
@@ -115,7 +122,10 @@ impl<'a> Headers<'a> {
             return Ok(None);
         }
         let base = self.base;
-        let bytes = self.header_bytes().await.map_err(|source| ReadError::Io { base, source })?;
+        let bytes = self
+            .header_bytes()
+            .await
+            .map_err(|source| ReadError::Io { base, source })?;
         let parsed = BatchHeader::parse(bytes);
         let header = parsed.map_err(|_| ReadError::Corrupt { base, position })?;
         self.position += header.size_bytes() as u64;

@@ -69,10 +69,18 @@ pub(super) fn open(mut log: Log, request: &OpenLog, listing: Listing) -> io::Res
     log.log_start = request.log_start.max(point_start).max(first);
     if listing.segments.is_empty() {
         start_empty(&mut log, request.now_ms);
-        return Ok(opened(log, Recovery { clean: true, ..Recovery::default() }));
+        return Ok(opened(
+            log,
+            Recovery {
+                clean: true,
+                ..Recovery::default()
+            },
+        ));
     }
     log.segments = closed_segments(&log.dir, &listing.segments)?.into();
-    let point = request.point.filter(|point| fits(&log, point).unwrap_or(false));
+    let point = request
+        .point
+        .filter(|point| fits(&log, point).unwrap_or(false));
     let clean = request.clean && open_clean(&mut log, point.as_ref())?;
     let mut recovery = Recovery {
         clean,
@@ -142,10 +150,15 @@ fn file_bytes(path: &Path) -> io::Result<u64> {
 /// Whether the files can be what a durable point speaks of: they reach that far, the last durable
 /// batch is the one it names, and the index entries are there.
 fn fits(log: &Log, point: &DurablePoint) -> io::Result<bool> {
-    let by_base = |base| log.segments.iter().find(|segment| segment.base_offset == base);
-    let (Some(last), Some(anchored)) =
-        (by_base(point.end.segment_base), by_base(point.anchor.segment_base))
-    else {
+    let by_base = |base| {
+        log.segments
+            .iter()
+            .find(|segment| segment.base_offset == base)
+    };
+    let (Some(last), Some(anchored)) = (
+        by_base(point.end.segment_base),
+        by_base(point.anchor.segment_base),
+    ) else {
         return Ok(false);
     };
     let anchor = &point.anchor;
@@ -210,8 +223,7 @@ pub(super) fn restore_active(log: &mut Log, anchor: &Anchor) {
     active.marks = anchor.marks;
     active.marks_known = true;
     active.offset_index = OffsetIndex::new(active.base_offset, anchor.offset_entries);
-    active.time_index =
-        TimeIndex::new(active.base_offset, anchor.time_entries, stored_timestamp);
+    active.time_index = TimeIndex::new(active.base_offset, anchor.time_entries, stored_timestamp);
 }
 
 /// The end of a cleanly closed log that klamm's own points do not know, as Kafka left it.
@@ -271,7 +283,11 @@ pub(super) fn read_snapshot(path: &Path) -> io::Result<Option<Producers>> {
 
 /// Removes a segment's files; the directory is left to the caller to sync.
 pub(super) fn remove_segment(dir: &Path, base: Offset) -> io::Result<()> {
-    for kind in [SegmentFile::OffsetIndex, SegmentFile::TimeIndex, SegmentFile::TransactionIndex] {
+    for kind in [
+        SegmentFile::OffsetIndex,
+        SegmentFile::TimeIndex,
+        SegmentFile::TransactionIndex,
+    ] {
         match fs::remove_file(kind.path(dir, base)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}

@@ -123,7 +123,9 @@ impl<'a> Replay<'a> {
                     self.log.producers.replay(&header);
                 }
                 if header.base_offset >= epochs {
-                    self.log.epochs.assign(header.leader_epoch, header.base_offset);
+                    self.log
+                        .epochs
+                        .assign(header.leader_epoch, header.base_offset);
                 }
             }
             self.recovery.bytes_read += scanner.bytes_read;
@@ -239,7 +241,9 @@ impl<'a> Replay<'a> {
     fn accept(&mut self, segment: &mut Segment, found: &Found) {
         let (header, size) = (&found.header, found.header.size_bytes() as u32);
         segment.on_batch(header, size, &self.log.config);
-        self.log.epochs.assign(header.leader_epoch, header.base_offset);
+        self.log
+            .epochs
+            .assign(header.leader_epoch, header.base_offset);
         self.last_epoch = self.last_epoch.max(header.leader_epoch);
         self.log.producers.replay(header);
         self.end = LogPoint {
@@ -265,7 +269,10 @@ impl<'a> Replay<'a> {
             });
         }
         let path = known.path(&self.log.dir);
-        fs::OpenOptions::new().write(true).open(path)?.set_len(u64::from(size))
+        fs::OpenOptions::new()
+            .write(true)
+            .open(path)?
+            .set_len(u64::from(size))
     }
 
     /// Removes the segments behind the one where the log ends.

@@ -78,8 +78,9 @@ impl Log {
         }
         if self.config.delete_retained && self.config.retention_ms.is_some() {
             let unknown = self.segments.iter().filter(|segment| !segment.marks_known);
-            let segments: Vec<_> =
-                unknown.map(|s| (s.base_offset, s.time_index.stored())).collect();
+            let segments: Vec<_> = unknown
+                .map(|s| (s.base_offset, s.time_index.stored()))
+                .collect();
             if !segments.is_empty() {
                 let dir = self.dir.clone();
                 return Retention::Load(TimestampsLoad { dir, segments });
@@ -130,7 +131,10 @@ impl Log {
     }
 
     fn is_expired(&self, segment: &Segment, now_ms: TimestampMs) -> bool {
-        let retention = self.config.retention_ms.filter(|_| self.config.delete_retained);
+        let retention = self
+            .config
+            .retention_ms
+            .filter(|_| self.config.delete_retained);
         let newest = match segment.marks.max_timestamp {
             ..0 => segment.created_ms,
             timestamp => timestamp,
@@ -139,14 +143,21 @@ impl Log {
     }
 
     fn is_surplus(&self, segment: &Segment, total: u64) -> bool {
-        let retention = self.config.retention_bytes.filter(|_| self.config.delete_retained);
+        let retention = self
+            .config
+            .retention_bytes
+            .filter(|_| self.config.delete_retained);
         retention.is_some_and(|bytes| total.saturating_sub(u64::from(segment.size)) >= bytes)
     }
 
     fn delete_oldest(&mut self, count: usize) -> DeleteSegments {
         let gone: Vec<_> = self.segments.drain(..count).collect();
         let first = self.segments[0].base_offset;
-        while self.tail.oldest().is_some_and(|extent| extent.segment_base < first) {
+        while self
+            .tail
+            .oldest()
+            .is_some_and(|extent| extent.segment_base < first)
+        {
             self.tail.evict_oldest();
         }
         self.log_start = self.log_start.max(first);
@@ -175,9 +186,15 @@ impl TimestampsLoad {
             let usable = bytes.len() - bytes.len() % ENTRY_BYTES;
             let last = (usable / ENTRY_BYTES).checked_sub(1);
             let entry = last.and_then(|at| time_index::decode(base, &bytes, at));
-            Ok(entry.map_or((base, -1, -1), |entry| (base, entry.timestamp, entry.offset)))
+            Ok(entry.map_or((base, -1, -1), |entry| {
+                (base, entry.timestamp, entry.offset)
+            }))
         };
-        self.segments.iter().map(newest).collect::<io::Result<_>>().map(Timestamps)
+        self.segments
+            .iter()
+            .map(newest)
+            .collect::<io::Result<_>>()
+            .map(Timestamps)
     }
 }
 
@@ -193,7 +210,10 @@ impl DeleteSegments {
     /// The oldest goes first: a crash in between leaves a log without a gap.
     fn rename(&self) -> io::Result<DeletedSegments> {
         let active = SegmentFile::Log.path(&self.dir, self.active);
-        fs::OpenOptions::new().create(true).append(true).open(active)?;
+        fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(active)?;
         directory::sync_dir(&self.dir)?;
         let mut renamed = Vec::new();
         for base in &self.bases {

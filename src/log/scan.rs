@@ -79,7 +79,11 @@ impl Scanner {
 
     /// The whole of a batch that was found.
     pub(super) fn batch(&mut self, found: &Found) -> Result<&[u8], Stop> {
-        self.bytes(found.position, found.header.size_bytes(), WHOLE_WINDOW_BYTES)
+        self.bytes(
+            found.position,
+            found.header.size_bytes(),
+            WHOLE_WINDOW_BYTES,
+        )
     }
 
     /// The next batch comes again: what was found does not belong here.

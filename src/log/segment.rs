@@ -111,16 +111,16 @@ impl Segment {
         let mixed = (self.base_offset as u64 ^ self.created_ms as u64)
             .wrapping_add(1)
             .wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        (u128::from(mixed) * limit as u128 >> 64) as i64
+        ((u128::from(mixed) * limit as u128) >> 64) as i64
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::log::offset_index::Spot;
     use crate::log::test_batches::header;
     use crate::log::time_index::TimeSpot;
-    use crate::log::offset_index::Spot;
 
     fn config() -> LogConfig {
         LogConfig {

@@ -102,7 +102,9 @@ impl Tail {
         let wanted = self.pace.next_extent_bytes(next.now_ms);
         let bytes = wanted.max(head + next.size);
         let chunk = arena.allocate(bytes);
-        let chunk = chunk.or_else(|| arena.allocate(head + next.size)).ok_or(NoMemory)?;
+        let chunk = chunk
+            .or_else(|| arena.allocate(head + next.size))
+            .ok_or(NoMemory)?;
         let capacity = chunk.capacity();
         self.pace = Pace {
             extent_bytes: wanted,
@@ -139,7 +141,9 @@ impl Tail {
         upper: Offset,
         at_least_one: bool,
     ) -> Vec<Chunk> {
-        let first = self.extents.partition_point(|extent| extent.end_offset <= offset);
+        let first = self
+            .extents
+            .partition_point(|extent| extent.end_offset <= offset);
         let Some(extent) = self.extents.get(first) else {
             return Vec::new();
         };
@@ -151,7 +155,11 @@ impl Tail {
         let (mut left, mut from) = (bytes_max.max(batch_bytes) as u64, batch.start);
         let mut slices = Vec::new();
         for extent in self.extents.range(first..) {
-            from = if slices.is_empty() { from } else { extent.first_position() };
+            from = if slices.is_empty() {
+                from
+            } else {
+                extent.first_position()
+            };
             let end = end_below(extent, upper).min(from + left);
             if end <= from {
                 break;
@@ -198,7 +206,11 @@ impl Tail {
 
     /// Drops the batches at and beyond `offset`, a batch's base.
     pub(super) fn truncate(&mut self, offset: Offset) {
-        while self.extents.pop_back_if(|extent| extent.base_offset >= offset).is_some() {}
+        while self
+            .extents
+            .pop_back_if(|extent| extent.base_offset >= offset)
+            .is_some()
+        {}
         if let Some(last) = self.extents.back_mut() {
             last.truncate(offset);
         }
@@ -210,7 +222,14 @@ impl Tail {
     fn begin(&mut self, chunk: ChunkMut, origin: usize, next: NextBatch) {
         let head_bytes = (next.position % BLOCK_BYTES as u64) as usize;
         let place = (next.segment_base, next.position - head_bytes as u64);
-        let mut extent = Extent::new(chunk, origin, place, head_bytes, next.base_offset, next.now_ms);
+        let mut extent = Extent::new(
+            chunk,
+            origin,
+            place,
+            head_bytes,
+            next.base_offset,
+            next.now_ms,
+        );
         match self.extents.back() {
             None => self.head = unread_head(place, head_bytes),
             Some(_) if head_bytes == 0 => {}
@@ -223,7 +242,9 @@ impl Tail {
     }
 
     fn newest(&mut self) -> &mut Extent {
-        self.extents.back_mut().expect("the caller reserved a place")
+        self.extents
+            .back_mut()
+            .expect("the caller reserved a place")
     }
 
     fn add_pieces(&self, arena: &Arena, extent: &Extent, last: bool, pieces: &mut Pieces) {
@@ -238,7 +259,9 @@ impl Tail {
             let known = head.read.as_deref();
             pieces.unread_head = if known.is_some() { 0 } else { head.bytes };
             let zeros = vec![0; head.bytes];
-            pieces.chunks.push(block(arena, &[known.unwrap_or(&zeros), &own]));
+            pieces
+                .chunks
+                .push(block(arena, &[known.unwrap_or(&zeros), &own]));
             start += BLOCK_BYTES as u64;
         }
         if start < whole_end {

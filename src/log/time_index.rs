@@ -59,7 +59,10 @@ impl TimeIndex {
 
     /// Adds an entry if its timestamp is larger than all before.
     pub(super) fn maybe_push(&mut self, entry: TimeEntry) {
-        let last = self.recent.last().map_or(self.stored_timestamp, |last| last.0);
+        let last = self
+            .recent
+            .last()
+            .map_or(self.stored_timestamp, |last| last.0);
         if entry.timestamp > last {
             let relative = relative(self.base, entry.offset);
             self.recent.push((entry.timestamp, relative));
@@ -93,7 +96,7 @@ impl TimeIndex {
             "a known prefix"
         );
         let moved = self.recent.drain(..(entries - self.stored) as usize);
-        let newest = moved.last();
+        let newest = moved.into_iter().next_back();
         self.stored_timestamp = newest.map_or(self.stored_timestamp, |entry| entry.0);
         self.recent.shrink_to_fit();
         self.stored = entries;

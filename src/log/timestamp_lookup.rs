@@ -61,9 +61,14 @@ struct Candidate {
 enum Start {
     Position(u32),
     /// By the offset index file.
-    Offset { offset: Offset, entries: u32 },
+    Offset {
+        offset: Offset,
+        entries: u32,
+    },
     /// By both index files.
-    Timestamp { entries: u32 },
+    Timestamp {
+        entries: u32,
+    },
 }
 
 impl Log {
@@ -83,14 +88,17 @@ impl Log {
             None => self.segments.len(),
         };
         let tail = self.tail.start_offset().map(|first| {
-            self.tail.read(first, usize::MAX >> 1, self.end.offset, true)
+            self.tail
+                .read(first, usize::MAX >> 1, self.end.offset, true)
         });
         let candidates = (0..cold_segments).map(|at| self.candidate(at, wanted));
         TimestampLookup {
             dir: self.dir.clone(),
             wanted,
             log_start: self.log_start,
-            segments: candidates.filter(|segment| segment.end_position > 0).collect(),
+            segments: candidates
+                .filter(|segment| segment.end_position > 0)
+                .collect(),
             tail: tail.unwrap_or_default(),
         }
     }
@@ -149,7 +157,9 @@ impl TimestampLookup {
         for segment in &self.segments {
             let of_segment = match segment.max_timestamp {
                 Some(known) => known,
-                None => self.last_time_entry(segment).map_err(|error| segment.failed(error))?,
+                None => self
+                    .last_time_entry(segment)
+                    .map_err(|error| segment.failed(error))?,
             };
             largest = largest.max(of_segment);
         }
@@ -214,7 +224,10 @@ impl TimestampLookup {
             },
         };
         let records = Records::new(*header, body).map_while(Result::ok);
-        records.map(|record| (record.offset, record.timestamp)).find(fits).map(found)
+        records
+            .map(|record| (record.offset, record.timestamp))
+            .find(fits)
+            .map(found)
     }
 
     fn start_position(&self, segment: &Candidate, target: TimestampMs) -> io::Result<u64> {

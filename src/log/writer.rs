@@ -28,7 +28,9 @@ impl FlushPlan {
         Ok(Written {
             mark: self.mark,
             new_partition: self.new_partition,
-            files: files.map(|write| (write.base, write.create, write.allocate_to)).collect(),
+            files: files
+                .map(|write| (write.base, write.create, write.allocate_to))
+                .collect(),
             head,
         })
     }
@@ -44,7 +46,9 @@ impl FlushPlan {
             if new {
                 create_partition(&path, &directory::encode_partition_metadata(topic_id))?;
             }
-            missing.iter().try_for_each(|base| create_empty(&SegmentFile::Log.path(&path, *base)))
+            missing
+                .iter()
+                .try_for_each(|base| create_empty(&SegmentFile::Log.path(&path, *base)))
         };
         let created = dir.core().blocking(create).await;
         created.map_err(|source| write_error(&self.dir, source))
@@ -61,7 +65,8 @@ impl SegmentWrite {
     async fn write(&mut self, dir: &DataDir, path: &Path) -> io::Result<Option<Vec<u8>>> {
         let file = dir.writable(path, self.base).await?;
         if self.allocate_to > self.allocated {
-            file.allocate(self.allocated, self.allocate_to - self.allocated).await?;
+            file.allocate(self.allocated, self.allocate_to - self.allocated)
+                .await?;
         }
         let head = self.read_head(dir, path).await?;
         let chunks = std::mem::take(&mut self.pieces.chunks);
@@ -162,7 +167,11 @@ fn create_partition(path: &Path, metadata: &str) -> io::Result<()> {
 }
 
 fn create_empty(path: &PathBuf) -> io::Result<()> {
-    fs::OpenOptions::new().create(true).append(true).open(path).map(drop)
+    fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(path)
+        .map(drop)
 }
 
 fn write_error(path: &Path, source: io::Error) -> FlushError {

@@ -85,7 +85,11 @@ impl<W> Partition<W> {
 
     /// Gives up the log for deletion; everybody who waits is handed back.
     pub fn into_log(mut self) -> (Log, Vec<W>, Vec<Watcher>) {
-        (self.log, self.producers.take_all(), std::mem::take(&mut self.watchers))
+        (
+            self.log,
+            self.producers.take_all(),
+            std::mem::take(&mut self.watchers),
+        )
     }
 
     /// Which end of the log consumers may see.
@@ -100,7 +104,10 @@ impl<W> Partition<W> {
 
     /// Takes a later leader epoch from the metadata.
     pub fn set_leader_epoch(&mut self, leader_epoch: LeaderEpoch) {
-        assert!(leader_epoch >= self.leader_epoch, "leader epochs never go back");
+        assert!(
+            leader_epoch >= self.leader_epoch,
+            "leader epochs never go back"
+        );
         self.leader_epoch = leader_epoch;
     }
 
@@ -131,11 +138,22 @@ impl<W> Partition<W> {
         patch: impl FnOnce(&mut [u8]),
     ) -> Result<Placed, PartitionError> {
         match self.log.check_producer(header)? {
-            Sequence::Duplicate { base_offset, last_offset, timestamp } => {
-                Ok(Placed::duplicate(header, base_offset, last_offset, timestamp))
-            }
+            Sequence::Duplicate {
+                base_offset,
+                last_offset,
+                timestamp,
+            } => Ok(Placed::duplicate(
+                header,
+                base_offset,
+                last_offset,
+                timestamp,
+            )),
             Sequence::New => {
-                let batch = NewBatch { header, leader_epoch: self.leader_epoch, now_ms };
+                let batch = NewBatch {
+                    header,
+                    leader_epoch: self.leader_epoch,
+                    now_ms,
+                };
                 let appended = self.log.append(arena, bytes, batch, patch)?;
                 Ok(Placed::appended(header, appended))
             }
@@ -165,14 +183,21 @@ impl<W> Partition<W> {
         self.high_watermark = self.high_watermark.max(committed_end);
         let mut answered = self.producers.take_written(self.log.written_end());
         answered.extend(self.producers.take_committed(self.high_watermark));
-        let woken = if moved { std::mem::take(&mut self.watchers) } else { Vec::new() };
+        let woken = if moved {
+            std::mem::take(&mut self.watchers)
+        } else {
+            Vec::new()
+        };
         Progress { answered, woken }
     }
 
     /// Reacts to a failed write or sync: everybody who waits is to be told.
     pub fn on_failure(&mut self) -> Progress<W> {
         let answered = self.producers.take_all();
-        Progress { answered, woken: std::mem::take(&mut self.watchers) }
+        Progress {
+            answered,
+            woken: std::mem::take(&mut self.watchers),
+        }
     }
 
     /// Whether the log takes appends.

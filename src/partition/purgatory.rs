@@ -24,7 +24,10 @@ pub struct Purgatory<T> {
 
 impl<T> Default for Purgatory<T> {
     fn default() -> Self {
-        Self { written: VecDeque::new(), committed: VecDeque::new() }
+        Self {
+            written: VecDeque::new(),
+            committed: VecDeque::new(),
+        }
     }
 }
 

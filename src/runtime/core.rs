@@ -124,7 +124,9 @@ impl Core {
 
     /// Milliseconds since the Unix epoch by the host's clock.
     pub fn now_ms(&self) -> TimestampMs {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let since = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
         since.as_millis() as TimestampMs
     }
 
@@ -147,7 +149,12 @@ impl Core {
     pub fn label(&self, name: &'static str) -> Label<'_> {
         let name = index_of(name);
         let before = self.inner.pulse.swap_running(name);
-        Label { core: &self.inner, name, before, began_ns: since_start_ns() }
+        Label {
+            core: &self.inner,
+            name,
+            before,
+            began_ns: since_start_ns(),
+        }
     }
 
     /// What this core has done so far.
@@ -199,7 +206,10 @@ impl Inner {
     fn report_stall(&self, name: u32, lasted: Duration) {
         self.pulse.count_stall();
         let within = self.slow_label.take().map_or("", name_of);
-        let silent = self.last_stall_log.get().is_some_and(|last| last.elapsed() < STALL_LOG_EVERY);
+        let silent = self
+            .last_stall_log
+            .get()
+            .is_some_and(|last| last.elapsed() < STALL_LOG_EVERY);
         if !silent {
             self.last_stall_log.set(Some(Instant::now()));
             let (core, name, count) = (self.id, name_of(name), self.pulse.stalls());

@@ -35,8 +35,16 @@ impl DescriptorCache {
     /// A cache that keeps at most `files_max` files open.
     pub fn new(disk: Disk, files_max: usize) -> Self {
         assert!(files_max > 0, "a cache holds at least one file");
-        let state = State { files: HashMap::new(), count: 0, files_max, clock: 0 };
-        Self { disk, state: Rc::new(RefCell::new(state)) }
+        let state = State {
+            files: HashMap::new(),
+            count: 0,
+            files_max,
+            clock: 0,
+        };
+        Self {
+            disk,
+            state: Rc::new(RefCell::new(state)),
+        }
     }
 
     /// The file at `path`, which must exist, opened in `mode`.
@@ -77,7 +85,11 @@ impl DescriptorCache {
 
 impl State {
     fn find(&mut self, path: &Path, mode: OpenMode) -> Option<File> {
-        let cached = self.files.get_mut(path)?.iter_mut().find(|cached| cached.mode == mode)?;
+        let cached = self
+            .files
+            .get_mut(path)?
+            .iter_mut()
+            .find(|cached| cached.mode == mode)?;
         self.clock += 1;
         cached.used = self.clock;
         Some(cached.file.clone())
@@ -91,13 +103,22 @@ impl State {
         let files = self.files.entry(path.to_owned()).or_default();
         let before = files.len();
         files.retain(|cached| cached.mode != mode);
-        files.push(Cached { mode, file, used: self.clock });
+        files.push(Cached {
+            mode,
+            file,
+            used: self.clock,
+        });
         self.count = self.count + files.len() - before;
     }
 
     /// Drops the eighth that was used longest ago, so that this scan is rare.
     fn evict(&mut self) {
-        let mut used: Vec<u64> = self.files.values().flatten().map(|cached| cached.used).collect();
+        let mut used: Vec<u64> = self
+            .files
+            .values()
+            .flatten()
+            .map(|cached| cached.used)
+            .collect();
         let (_, limit, _) = used.select_nth_unstable(self.count / 8);
         let limit = *limit;
         self.files.retain(|_, files| {

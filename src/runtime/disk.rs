@@ -55,7 +55,11 @@ impl Disk {
     /// # Errors
     /// Those of `mkdirat(2)`.
     pub async fn create_dir(&self, path: &Path) -> io::Result<()> {
-        let made = self.start(Kind::CreateDir { path: path_string(path)? }).await;
+        let made = self
+            .start(Kind::CreateDir {
+                path: path_string(path)?,
+            })
+            .await;
         match made {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
             other => other,
@@ -76,7 +80,11 @@ impl Disk {
     /// # Errors
     /// Those of `unlinkat(2)`.
     pub async fn unlink(&self, path: &Path) -> io::Result<()> {
-        self.start(Kind::Unlink { path: path_string(path)?, directory: false }).await
+        self.start(Kind::Unlink {
+            path: path_string(path)?,
+            directory: false,
+        })
+        .await
     }
 
     /// Removes an empty directory.
@@ -84,7 +92,11 @@ impl Disk {
     /// # Errors
     /// Those of `unlinkat(2)`.
     pub async fn remove_dir(&self, path: &Path) -> io::Result<()> {
-        self.start(Kind::Unlink { path: path_string(path)?, directory: true }).await
+        self.start(Kind::Unlink {
+            path: path_string(path)?,
+            directory: true,
+        })
+        .await
     }
 
     /// Makes the names in a directory durable.
@@ -93,7 +105,10 @@ impl Disk {
     /// The disk's.
     pub async fn sync_dir(&self, path: &Path) -> io::Result<()> {
         let flags = libc::O_RDONLY | libc::O_DIRECTORY;
-        self.open_with(path, OpenMode::BufferedRead, flags).await?.sync_all().await
+        self.open_with(path, OpenMode::BufferedRead, flags)
+            .await?
+            .sync_all()
+            .await
     }
 
     /// Makes everything that was written to the file system of `path` durable, by anybody.
@@ -127,7 +142,9 @@ impl Disk {
         aside.push(UNFINISHED_SUFFIX);
         let aside = PathBuf::from(aside);
         let flags = libc::O_WRONLY | libc::O_CREAT | libc::O_TRUNC;
-        let file = self.open_with(&aside, OpenMode::BufferedWrite, flags).await?;
+        let file = self
+            .open_with(&aside, OpenMode::BufferedWrite, flags)
+            .await?;
         file.write_at(vec![Chunk::from_vec(content)], 0).await?;
         file.sync_all().await?;
         self.rename(&aside, path).await?;
@@ -153,13 +170,22 @@ impl Disk {
     }
 
     async fn open_with(&self, path: &Path, mode: OpenMode, flags: i32) -> io::Result<File> {
-        let open = Kind::Open { path: path_string(path)?, flags, opened: None };
+        let open = Kind::Open {
+            path: path_string(path)?,
+            flags,
+            opened: None,
+        };
         let (work, result) = self.ring.start(open).await;
         result?;
         match work.kind {
-            Kind::Open { opened: Some(file), .. } => {
-                Ok(File::new(file, mode, self.ring.clone(), self.counters.clone()))
-            }
+            Kind::Open {
+                opened: Some(file), ..
+            } => Ok(File::new(
+                file,
+                mode,
+                self.ring.clone(),
+                self.counters.clone(),
+            )),
             _ => unreachable!("an open that succeeded has a descriptor"),
         }
     }
@@ -179,7 +205,11 @@ fn list(path: &Path) -> io::Result<Vec<DirEntry>> {
             other => other?,
         };
         if let Ok(name) = entry.file_name().into_string() {
-            entries.push(DirEntry { name, is_dir: metadata.is_dir(), len: metadata.len() });
+            entries.push(DirEntry {
+                name,
+                is_dir: metadata.is_dir(),
+                len: metadata.len(),
+            });
         }
     }
     Ok(entries)

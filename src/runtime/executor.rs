@@ -44,8 +44,11 @@ pub struct CorePlan {
 impl CorePlan {
     /// Every processor this process may use (its affinity mask says).
     pub fn all() -> Self {
-        let mut processors: Vec<_> =
-            core_affinity::get_core_ids().unwrap_or_default().iter().map(|core| core.id).collect();
+        let mut processors: Vec<_> = core_affinity::get_core_ids()
+            .unwrap_or_default()
+            .iter()
+            .map(|core| core.id)
+            .collect();
         processors.sort_unstable();
         if processors.is_empty() {
             processors.push(0);
@@ -69,7 +72,9 @@ impl CorePlan {
         let unknown = processors.iter().find(|wanted| !allowed.contains(wanted));
         match unknown.copied().or(processors.is_empty().then_some(0)) {
             Some(wanted) => Err(StartError::Core { wanted, allowed }),
-            None => Ok(Self { processors: processors.to_vec() }),
+            None => Ok(Self {
+                processors: processors.to_vec(),
+            }),
         }
     }
 
@@ -94,7 +99,11 @@ impl Default for CoreOptions {
     /// For tests and tools: 64 MiB, copying.
     fn default() -> Self {
         let stall_after = Duration::from_millis(5);
-        Self { arena_bytes: 64 << 20, fetch_path: FetchPath::Copy, stall_after }
+        Self {
+            arena_bytes: 64 << 20,
+            fetch_path: FetchPath::Copy,
+            stall_after,
+        }
     }
 }
 
@@ -110,7 +119,11 @@ pub fn run<F: Future<Output = ()>>(
     options: &CoreOptions,
     make: impl Fn(Core) -> F + Clone + Send,
 ) -> Result<(), StartError> {
-    let places = plan.processors.iter().map(|processor| Placement::Fixed(*processor)).collect();
+    let places = plan
+        .processors
+        .iter()
+        .map(|processor| Placement::Fixed(*processor))
+        .collect();
     run_placed(places, options, make).map(drop)
 }
 
@@ -141,7 +154,12 @@ pub fn block_on_one_core<T: Send, F: Future<Output = T>>(
     let fate = Arc::new(Fate::default());
     let result = thread::scope(|scope| {
         let core = scope.spawn(|| {
-            let seed = Seed { id: 0, count: 1, options, fate: fate.clone() };
+            let seed = Seed {
+                id: 0,
+                count: 1,
+                options,
+                fate: fate.clone(),
+            };
             let started = Started::new(Placement::Unbound, seed).unwrap_or_else(|e| panic!("{e}"));
             let watched = vec![started.watched()];
             let _watchdog = Watchdog::start(watched).expect("a thread for the watchdog");
@@ -149,7 +167,9 @@ pub fn block_on_one_core<T: Send, F: Future<Output = T>>(
         });
         core.join().unwrap_or_else(|panic| resume_unwind(panic))
     });
-    finish(&fate, vec![result]).pop().expect("one core, one result")
+    finish(&fate, vec![result])
+        .pop()
+        .expect("one core, one result")
 }
 
 fn run_placed<T: Send, F: Future<Output = T>>(
@@ -162,12 +182,19 @@ fn run_placed<T: Send, F: Future<Output = T>>(
         let (report, reports) = mpsc::channel();
         let mut cores = Vec::new();
         for (id, place) in places.into_iter().enumerate() {
-            let seed = Seed { id, count, options: options.clone(), fate: fate.clone() };
+            let seed = Seed {
+                id,
+                count,
+                options: options.clone(),
+                fate: fate.clone(),
+            };
             let (report, make) = (report.clone(), make.clone());
             let (go, wait) = mpsc::channel();
             let core = move || run_core(place, seed, &report, &wait, make);
             let thread = thread::Builder::new().name(format!("core-{id}"));
-            let thread = thread.spawn_scoped(scope, core).map_err(|error| failed(id, error))?;
+            let thread = thread
+                .spawn_scoped(scope, core)
+                .map_err(|error| failed(id, error))?;
             cores.push((go, thread));
         }
         // An error drops every `go`: cores that have come up go down again.
@@ -178,7 +205,9 @@ fn run_placed<T: Send, F: Future<Output = T>>(
         }
         let join = |thread: thread::ScopedJoinHandle<'_, _>| thread.join();
         let joined = cores.into_iter().map(|(_, thread)| join(thread));
-        Ok(joined.map(|result| result.unwrap_or_else(|panic| resume_unwind(panic))).collect())
+        Ok(joined
+            .map(|result| result.unwrap_or_else(|panic| resume_unwind(panic)))
+            .collect())
     })?;
     Ok(finish(&fate, results))
 }
@@ -208,7 +237,10 @@ fn finish<T>(fate: &Fate, results: Vec<Option<T>>) -> Vec<T> {
     if let Some(panic) = fate.take_panic() {
         resume_unwind(panic);
     }
-    results.into_iter().map(|result| result.expect("without a panic every core ends")).collect()
+    results
+        .into_iter()
+        .map(|result| result.expect("without a panic every core ends"))
+        .collect()
 }
 
 /// What a core is made from.
@@ -241,16 +273,36 @@ impl Started {
             Ring::new(counters.clone()).map_err(|error| StartError::RingRefused {
                 reason: error.to_string(),
             })?;
-        Ok(Self { executor, seed, arena, ring, completions, counters, pulse: Arc::default() })
+        Ok(Self {
+            executor,
+            seed,
+            arena,
+            ring,
+            completions,
+            counters,
+            pulse: Arc::default(),
+        })
     }
 
     fn watched(&self) -> Watched {
-        Watched { core: self.seed.id, thread: ThreadId::current(), pulse: self.pulse.clone() }
+        Watched {
+            core: self.seed.id,
+            thread: ThreadId::current(),
+            pulse: self.pulse.clone(),
+        }
     }
 
     /// `None` when a panic, here or on another core, ended it early.
     fn run<T, F: Future<Output = T>>(self, make: impl FnOnce(Core) -> F) -> Option<T> {
-        let Self { executor, seed, arena, ring, completions, counters, pulse } = self;
+        let Self {
+            executor,
+            seed,
+            arena,
+            ring,
+            completions,
+            counters,
+            pulse,
+        } = self;
         let fate = seed.fate.clone();
         executor.run(async move {
             let core = Core {
@@ -299,7 +351,10 @@ async fn reap_completions(core: Core, completions: OwnedFd) {
     let event: glommio::io::BufferedFile = adopt(completions);
     loop {
         if let Err(error) = event.read_at(0, size_of::<u64>()).await {
-            log::error!("core {}: the ring's eventfd cannot be read: {error}", core.id());
+            log::error!(
+                "core {}: the ring's eventfd cannot be read: {error}",
+                core.id()
+            );
             core.sleep(BEAT_EVERY).await;
         }
         core.inner.ring.reap();
@@ -315,7 +370,11 @@ async fn beat(core: Core) {
         core.sleep(period).await;
         // One beat is our own.
         let idle = pulse.beats() <= before + 1;
-        period = if idle { BEAT_EVERY_MAX.min(period * 2) } else { BEAT_EVERY };
+        period = if idle {
+            BEAT_EVERY_MAX.min(period * 2)
+        } else {
+            BEAT_EVERY
+        };
     }
 }
 
@@ -335,5 +394,8 @@ fn build_executor(place: Placement) -> Result<LocalExecutor, String> {
 }
 
 fn failed(core: CoreId, error: impl ToString) -> StartError {
-    StartError::Executor { core, reason: error.to_string() }
+    StartError::Executor {
+        core,
+        reason: error.to_string(),
+    }
 }

@@ -55,7 +55,9 @@ pub struct SharedFile {
 impl SharedFile {
     /// Takes over a file that std opened for reading.
     pub fn from_std(file: fs::File) -> Self {
-        Self { descriptor: Arc::new(Descriptor::new(file, OpenMode::BufferedRead)) }
+        Self {
+            descriptor: Arc::new(Descriptor::new(file, OpenMode::BufferedRead)),
+        }
     }
 
     pub(super) fn descriptor(&self) -> &Arc<Descriptor> {
@@ -71,7 +73,11 @@ impl AsFd for SharedFile {
 
 impl File {
     pub(super) fn new(file: fs::File, mode: OpenMode, ring: Ring, counters: Rc<Counters>) -> Self {
-        Self { descriptor: Arc::new(Descriptor::new(file, mode)), ring, counters }
+        Self {
+            descriptor: Arc::new(Descriptor::new(file, mode)),
+            ring,
+            counters,
+        }
     }
 
     /// Writes all parts, one after the other, from `position` on. On its way when this returns;
@@ -92,15 +98,27 @@ impl File {
     ) -> impl Future<Output = io::Result<()>> + use<> {
         let aligned = position.is_multiple_of(PAGE_BYTES as u64);
         let direct = self.descriptor.is_direct();
-        assert!(!direct || aligned && parts.iter().all(Chunk::is_aligned), "direct writes align");
+        assert!(
+            !direct || aligned && parts.iter().all(Chunk::is_aligned),
+            "direct writes align"
+        );
         let bytes = parts.iter().map(|part| part.len() as u64).sum();
         Counters::add(&self.counters.writes, 1);
         Counters::add(&self.counters.written_bytes, bytes);
         let file = self.descriptor.clone();
-        let write = Write { file, parts, position, done: 0, bytes, vectors: Vec::new() };
+        let write = Write {
+            file,
+            parts,
+            position,
+            done: 0,
+            bytes,
+            vectors: Vec::new(),
+        };
         let running = (bytes > 0).then(|| self.ring.start(Kind::Write(write)));
         async move {
-            let Some(running) = running else { return Ok(()) };
+            let Some(running) = running else {
+                return Ok(());
+            };
             running.await.1.map(drop)
         }
     }
@@ -127,9 +145,14 @@ impl File {
     /// # Errors
     /// The disk's.
     pub async fn read_vec(&self, len: usize, position: u64) -> io::Result<Vec<u8>> {
-        assert!(!self.descriptor.is_direct(), "a vector is not aligned for direct reads");
+        assert!(
+            !self.descriptor.is_direct(),
+            "a vector is not aligned for direct reads"
+        );
         let (into, read) = self.read(Buffer::Vec(vec![0; len]), len, position).await?;
-        let Buffer::Vec(mut bytes) = into else { unreachable!("it was a vector") };
+        let Buffer::Vec(mut bytes) = into else {
+            unreachable!("it was a vector")
+        };
         bytes.truncate(read);
         Ok(bytes)
     }
@@ -149,13 +172,18 @@ impl File {
         len: usize,
         position: u64,
     ) -> io::Result<(ChunkMut, usize)> {
-        assert!(len <= chunk.capacity() - chunk.sealed(), "the chunk has room");
+        assert!(
+            len <= chunk.capacity() - chunk.sealed(),
+            "the chunk has room"
+        );
         let page = PAGE_BYTES as u64;
         let aligned = |value: u64| !self.descriptor.is_direct() || value.is_multiple_of(page);
         let all = [position, len as u64, chunk.sealed() as u64];
         assert!(all.into_iter().all(aligned), "direct reads align");
         let (into, read) = self.read(Buffer::Chunk(chunk), len, position).await?;
-        let Buffer::Chunk(chunk) = into else { unreachable!("it was a chunk") };
+        let Buffer::Chunk(chunk) = into else {
+            unreachable!("it was a chunk")
+        };
         Ok((chunk, read))
     }
 
@@ -165,7 +193,15 @@ impl File {
     /// `StorageFull`, and the disk's.
     pub async fn allocate(&self, from: u64, len: u64) -> io::Result<()> {
         let file = self.descriptor.clone();
-        self.ring.start(Kind::Allocate { file, from, bytes: len }).await.1.map(drop)
+        self.ring
+            .start(Kind::Allocate {
+                file,
+                from,
+                bytes: len,
+            })
+            .await
+            .1
+            .map(drop)
     }
 
     /// Sets the file's length.
@@ -203,7 +239,9 @@ impl File {
 
     /// The same open file for other cores.
     pub fn shared(&self) -> SharedFile {
-        SharedFile { descriptor: self.descriptor.clone() }
+        SharedFile {
+            descriptor: self.descriptor.clone(),
+        }
     }
 
     /// Keeps readers of this open file from reading ahead into ranges that are being written.
@@ -255,7 +293,10 @@ pub(super) struct Descriptor {
 
 impl Descriptor {
     fn new(file: fs::File, mode: OpenMode) -> Self {
-        Self { file: Some(file), mode }
+        Self {
+            file: Some(file),
+            mode,
+        }
     }
 
     pub(super) fn is_direct(&self) -> bool {
@@ -263,7 +304,9 @@ impl Descriptor {
     }
 
     fn file(&self) -> &fs::File {
-        self.file.as_ref().expect("a descriptor is open until it is dropped")
+        self.file
+            .as_ref()
+            .expect("a descriptor is open until it is dropped")
     }
 }
 
@@ -286,7 +329,10 @@ impl Drop for Descriptor {
 fn start_closer() -> mpsc::Sender<fs::File> {
     let (sender, receiver) = mpsc::channel();
     let close_each = move || receiver.into_iter().for_each(drop::<fs::File>);
-    if let Err(error) = thread::Builder::new().name("closer".to_owned()).spawn(close_each) {
+    if let Err(error) = thread::Builder::new()
+        .name("closer".to_owned())
+        .spawn(close_each)
+    {
         log::warn!("files are closed on the cores, there is no thread for it: {error}");
     }
     sender

@@ -40,14 +40,21 @@ impl DirectoryLock {
     /// # Errors
     /// When another process has it, or the directory cannot be written.
     pub fn take(dir: &Path) -> Result<Self, StartError> {
-        let unusable = |error| StartError::Directory { dir: dir.to_owned(), error };
-        let open = File::options().write(true).create(true).truncate(false).open(dir.join(LOCK_FILE));
+        let unusable = |error| StartError::Directory {
+            dir: dir.to_owned(),
+            error,
+        };
+        let open = File::options()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(dir.join(LOCK_FILE));
         let file = open.map_err(unusable)?;
         match file.try_lock() {
             Ok(()) => Ok(Self { _file: file }),
-            Err(TryLockError::WouldBlock) => {
-                Err(StartError::DirectoryTaken { dir: dir.to_owned() })
-            }
+            Err(TryLockError::WouldBlock) => Err(StartError::DirectoryTaken {
+                dir: dir.to_owned(),
+            }),
             Err(TryLockError::Error(error)) => Err(unusable(error)),
         }
     }
@@ -55,7 +62,11 @@ impl DirectoryLock {
 
 fn check_rings() -> Result<(), StartError> {
     let missing = missing_operations().map_err(ring_refused)?;
-    if missing.is_empty() { Ok(()) } else { Err(StartError::KernelTooOld { missing }) }
+    if missing.is_empty() {
+        Ok(())
+    } else {
+        Err(StartError::KernelTooOld { missing })
+    }
 }
 
 fn ring_refused(error: io::Error) -> StartError {
@@ -74,7 +85,10 @@ fn ring_refused(error: io::Error) -> StartError {
 fn check_locked_memory() -> Result<(), StartError> {
     match sys::thread::locked_memory_limit() {
         Ok(Some(limit_bytes)) if limit_bytes < LOCKED_MEMORY_BYTES_MIN => {
-            Err(StartError::LockedMemory { limit_bytes, needed_bytes: LOCKED_MEMORY_BYTES_MIN })
+            Err(StartError::LockedMemory {
+                limit_bytes,
+                needed_bytes: LOCKED_MEMORY_BYTES_MIN,
+            })
         }
         _ => Ok(()),
     }
@@ -111,7 +125,10 @@ mod tests {
     fn this_host_will_do() {
         let dir = tempfile::tempdir_in(".").expect("a directory on a real disk");
         check_host(dir.path()).expect("the tests need a host that can run the broker");
-        assert!(fs::read_dir(dir.path()).expect("listed").next().is_none(), "nothing is left");
+        assert!(
+            fs::read_dir(dir.path()).expect("listed").next().is_none(),
+            "nothing is left"
+        );
     }
 
     #[test]

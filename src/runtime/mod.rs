@@ -27,8 +27,8 @@ pub use disk::{DirEntry, Disk, UNFINISHED_SUFFIX};
 pub use error::StartError;
 pub use executor::{CoreOptions, CorePlan, block_on_one_core, run, run_on_cores};
 pub use fate::abort_on_panic;
-pub use host::{DirectoryLock, check_host};
 pub use file::{File, OpenMode, SharedFile};
+pub use host::{DirectoryLock, check_host};
 pub use net::{
     Conn, Exclusive, FetchMeasure, FetchPath, Listener, ReceiveArea, Slice, connect,
     measure_fetch_path,

@@ -23,13 +23,35 @@ pub(super) struct Work {
 pub(super) enum Kind {
     Write(Write),
     Read(Read),
-    Sync { file: Arc<Descriptor>, data_only: bool },
-    Allocate { file: Arc<Descriptor>, from: u64, bytes: u64 },
-    Truncate { file: Arc<Descriptor>, bytes: u64 },
-    Open { path: CString, flags: i32, opened: Option<File> },
-    CreateDir { path: CString },
-    Rename { from: CString, to: CString },
-    Unlink { path: CString, directory: bool },
+    Sync {
+        file: Arc<Descriptor>,
+        data_only: bool,
+    },
+    Allocate {
+        file: Arc<Descriptor>,
+        from: u64,
+        bytes: u64,
+    },
+    Truncate {
+        file: Arc<Descriptor>,
+        bytes: u64,
+    },
+    Open {
+        path: CString,
+        flags: i32,
+        opened: Option<File>,
+    },
+    CreateDir {
+        path: CString,
+    },
+    Rename {
+        from: CString,
+        to: CString,
+    },
+    Unlink {
+        path: CString,
+        directory: bool,
+    },
 }
 
 #[derive(Debug)]
@@ -140,7 +162,13 @@ impl Write {
 
 impl Read {
     pub(super) fn new(file: &SharedFile, into: Buffer, position: u64, bytes: usize) -> Self {
-        Self { file: file.descriptor().clone(), into, position, done: 0, bytes: bytes as u64 }
+        Self {
+            file: file.descriptor().clone(),
+            into,
+            position,
+            done: 0,
+            bytes: bytes as u64,
+        }
     }
 
     fn advance(&mut self, count: u64) -> Step {

@@ -66,7 +66,8 @@ impl Pulse {
     }
 
     pub(super) fn expect_beat_within(&self, time: Duration) {
-        self.due_ns.store(since_start_ns() + time.as_nanos() as u64, Relaxed);
+        self.due_ns
+            .store(since_start_ns() + time.as_nanos() as u64, Relaxed);
     }
 
     /// How long the current poll has lasted; `None` between polls.
@@ -101,7 +102,8 @@ pub(super) fn index_of(name: &'static str) -> u32 {
     if LAST.get().0 == address {
         return LAST.get().1;
     }
-    let index = KNOWN.with_borrow_mut(|known| *known.entry(address).or_insert_with(|| register(name)));
+    let index =
+        KNOWN.with_borrow_mut(|known| *known.entry(address).or_insert_with(|| register(name)));
     LAST.set((address, index));
     index
 }
@@ -113,7 +115,11 @@ pub(super) fn index_of_place(place: &'static Location<'static>) -> u32 {
     }
     let address = std::ptr::from_ref(place).addr();
     // Leaked once per place and thread: a bounded amount.
-    let name = || register(Box::leak(format!("{}:{}", place.file(), place.line()).into_boxed_str()));
+    let name = || {
+        register(Box::leak(
+            format!("{}:{}", place.file(), place.line()).into_boxed_str(),
+        ))
+    };
     KNOWN.with_borrow_mut(|known| *known.entry(address).or_insert_with(name))
 }
 

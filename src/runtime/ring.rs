@@ -58,8 +58,15 @@ struct Ops {
 
 enum Slot {
     Free,
-    Running { work: Work, waker: Option<Waker>, abandoned: bool },
-    Done { work: Work, result: io::Result<u64> },
+    Running {
+        work: Work,
+        waker: Option<Waker>,
+        abandoned: bool,
+    },
+    Done {
+        work: Work,
+        result: io::Result<u64>,
+    },
 }
 
 impl Ring {
@@ -80,7 +87,12 @@ impl Ring {
             pushed: Notify::new(),
             counters,
         };
-        Ok((Self { state: Rc::new(state) }, event))
+        Ok((
+            Self {
+                state: Rc::new(state),
+            },
+            event,
+        ))
     }
 
     /// Puts an operation on its way; the future is its answer and what it owned.
@@ -92,7 +104,10 @@ impl Ring {
         } else {
             self.state.pushed.notify_one();
         }
-        Running { ring: self.clone(), key }
+        Running {
+            ring: self.clone(),
+            key,
+        }
     }
 
     /// Submits at the end of every turn in which something was started; never returns.
@@ -153,7 +168,9 @@ impl Future for Running {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut ops = self.ring.state.ops.borrow_mut();
         match &mut ops.slots[self.key as usize] {
-            Slot::Running { waker: Some(known), .. } => known.clone_from(cx.waker()),
+            Slot::Running {
+                waker: Some(known), ..
+            } => known.clone_from(cx.waker()),
             Slot::Running { waker, .. } => *waker = Some(cx.waker().clone()),
             done => {
                 let Slot::Done { work, result } = std::mem::replace(done, Slot::Free) else {
@@ -170,7 +187,9 @@ impl Drop for Running {
     fn drop(&mut self) {
         let mut ops = self.ring.state.ops.borrow_mut();
         match &mut ops.slots[self.key as usize] {
-            Slot::Running { abandoned, waker, .. } => {
+            Slot::Running {
+                abandoned, waker, ..
+            } => {
                 *abandoned = true;
                 *waker = None;
             }
@@ -186,7 +205,11 @@ impl Drop for Running {
 
 impl Ops {
     fn insert(&mut self, work: Work) -> u32 {
-        let slot = Slot::Running { work, waker: None, abandoned: false };
+        let slot = Slot::Running {
+            work,
+            waker: None,
+            abandoned: false,
+        };
         if let Some(key) = self.free.pop() {
             self.slots[key as usize] = slot;
             return key;
@@ -207,9 +230,16 @@ impl Ops {
         self.in_flight -= 1;
         let work = self.work(key);
         adopt_opened(work, answer);
-        let Step::Done(result) = work.advance(answer) else { return (true, None) };
+        let Step::Done(result) = work.advance(answer) else {
+            return (true, None);
+        };
         let slot = &mut self.slots[key as usize];
-        let Slot::Running { work, waker, abandoned } = std::mem::replace(slot, Slot::Free) else {
+        let Slot::Running {
+            work,
+            waker,
+            abandoned,
+        } = std::mem::replace(slot, Slot::Free)
+        else {
             unreachable!("it was running a moment ago")
         };
         if abandoned {
@@ -319,8 +349,13 @@ fn build() -> io::Result<IoUring> {
     let mut builder = IoUring::builder();
     builder.dontfork().setup_cqsize(IN_FLIGHT_MAX);
     let mut batched = builder.clone();
-    batched.setup_single_issuer().setup_defer_taskrun().setup_taskrun_flag();
-    batched.build(SUBMISSION_ENTRIES).or_else(|_| builder.build(SUBMISSION_ENTRIES))
+    batched
+        .setup_single_issuer()
+        .setup_defer_taskrun()
+        .setup_taskrun_flag();
+    batched
+        .build(SUBMISSION_ENTRIES)
+        .or_else(|_| builder.build(SUBMISSION_ENTRIES))
 }
 
 /// The kernel's form of an operation. It points into `work`, which must stay as it is (it may be
@@ -332,29 +367,39 @@ fn entry(work: &mut Work) -> squeue::Entry {
         Kind::Read(read) => read_entry(read),
         Kind::Sync { file, data_only } => {
             let datasync = types::FsyncFlags::DATASYNC;
-            let flags = if *data_only { datasync } else { types::FsyncFlags::empty() };
+            let flags = if *data_only {
+                datasync
+            } else {
+                types::FsyncFlags::empty()
+            };
             opcode::Fsync::new(raw(file)).flags(flags).build()
         }
-        Kind::Allocate { file, from, bytes } => {
-            opcode::Fallocate::new(raw(file), *bytes).offset(*from).build()
-        }
+        Kind::Allocate { file, from, bytes } => opcode::Fallocate::new(raw(file), *bytes)
+            .offset(*from)
+            .build(),
         Kind::Truncate { file, bytes } => opcode::Ftruncate::new(raw(file), *bytes).build(),
         Kind::Open { path, flags, .. } => opcode::OpenAt::new(HERE, path.as_ptr())
             .flags(*flags | libc::O_CLOEXEC)
             .mode(FILE_MODE)
             .build(),
-        Kind::CreateDir { path } => {
-            opcode::MkDirAt::new(HERE, path.as_ptr()).mode(DIRECTORY_MODE).build()
-        }
+        Kind::CreateDir { path } => opcode::MkDirAt::new(HERE, path.as_ptr())
+            .mode(DIRECTORY_MODE)
+            .build(),
         Kind::Rename { from, to } => {
             opcode::RenameAt::new(HERE, from.as_ptr(), HERE, to.as_ptr()).build()
         }
         Kind::Unlink { path, directory } => {
             let flags = if *directory { libc::AT_REMOVEDIR } else { 0 };
-            opcode::UnlinkAt::new(HERE, path.as_ptr()).flags(flags).build()
+            opcode::UnlinkAt::new(HERE, path.as_ptr())
+                .flags(flags)
+                .build()
         }
     };
-    if retry { entry.flags(squeue::Flags::ASYNC) } else { entry }
+    if retry {
+        entry.flags(squeue::Flags::ASYNC)
+    } else {
+        entry
+    }
 }
 
 /// Relative paths are relative to the working directory.
@@ -374,17 +419,24 @@ fn write_entry(write: &mut Write) -> squeue::Entry {
         let rest = &part[skipped..];
         if !rest.is_empty() && write.vectors.len() < VECTORS_MAX {
             let iov_base = rest.as_ptr().cast_mut().cast();
-            write.vectors.push(libc::iovec { iov_base, iov_len: rest.len() });
+            write.vectors.push(libc::iovec {
+                iov_base,
+                iov_len: rest.len(),
+            });
         }
     }
     match write.vectors.as_slice() {
         [only] => {
             let length = only.iov_len.min(ONE_BUFFER_MAX) as u32;
-            opcode::Write::new(fd, only.iov_base.cast(), length).offset(position).build()
+            opcode::Write::new(fd, only.iov_base.cast(), length)
+                .offset(position)
+                .build()
         }
         several => {
             let count = several.len() as u32;
-            opcode::Writev::new(fd, several.as_ptr(), count).offset(position).build()
+            opcode::Writev::new(fd, several.as_ptr(), count)
+                .offset(position)
+                .build()
         }
     }
 }
@@ -397,7 +449,9 @@ fn read_entry(read: &mut Read) -> squeue::Entry {
     };
     let rest = &mut whole[read.done as usize..read.bytes as usize];
     let length = rest.len().min(ONE_BUFFER_MAX) as u32;
-    opcode::Read::new(fd, rest.as_mut_ptr(), length).offset(position).build()
+    opcode::Read::new(fd, rest.as_mut_ptr(), length)
+        .offset(position)
+        .build()
 }
 
 /// What one read or write moves at most (the kernel's own bound is 4 KiB below 2 GiB).

@@ -41,7 +41,9 @@ impl ShutdownSignal {
                 }
             }
         };
-        thread::Builder::new().name("signals".to_owned()).spawn(wait)?;
+        thread::Builder::new()
+            .name("signals".to_owned())
+            .spawn(wait)?;
         Ok(signal)
     }
 

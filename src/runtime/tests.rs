@@ -21,7 +21,11 @@ fn tasks_time_and_blocking_work() {
         assert!(ran.get());
         assert_eq!(core.blocking(|| 6 * 7).await, 42);
         let began = core.monotonic();
-        assert_eq!(core.timeout(Duration::from_millis(20), std::future::pending::<()>()).await, None);
+        assert_eq!(
+            core.timeout(Duration::from_millis(20), std::future::pending::<()>())
+                .await,
+            None
+        );
         assert!(began.elapsed() >= Duration::from_millis(20));
     });
 }
@@ -73,7 +77,13 @@ fn pinned_cores_come_up_and_go_down() {
         assert!(core.id() < core.count());
     })
     .expect("up");
-    assert!(matches!(CorePlan::list(&[100_000]), Err(StartError::Core { wanted: 100_000, .. })));
+    assert!(matches!(
+        CorePlan::list(&[100_000]),
+        Err(StartError::Core {
+            wanted: 100_000,
+            ..
+        })
+    ));
 }
 
 #[test]
@@ -99,7 +109,11 @@ fn vectors_of_chunks_are_written_and_read_back() {
     let dir = tempfile::tempdir_in(".").expect("a directory on a real disk");
     let path = dir.path().join("log");
     on_a_core(|core| async move {
-        let file = core.disk().open(&path, OpenMode::DirectReadWrite, true).await.expect("opened");
+        let file = core
+            .disk()
+            .open(&path, OpenMode::DirectReadWrite, true)
+            .await
+            .expect("opened");
         file.allocate(0, 1 << 20).await.expect("allocated");
         assert_eq!(file.len().expect("known"), 1 << 20);
         let parts: Vec<Chunk> = (1..=3_u8).map(|n| page(&core, n)).collect();
@@ -112,8 +126,15 @@ fn vectors_of_chunks_are_written_and_read_back() {
             assert!(page.iter().all(|byte| usize::from(*byte) == n), "page {n}");
         }
         file.truncate(5000).await.expect("truncated");
-        let cached = core.disk().open(&path, OpenMode::BufferedRead, false).await.expect("opened");
-        assert_eq!(cached.read_vec(10_000, 4000).await.expect("read").len(), 1000);
+        let cached = core
+            .disk()
+            .open(&path, OpenMode::BufferedRead, false)
+            .await
+            .expect("opened");
+        assert_eq!(
+            cached.read_vec(10_000, 4000).await.expect("read").len(),
+            1000
+        );
         assert!(core.stats().written_bytes == 3 * 4096 && core.stats().syncs == 1);
     });
 }
@@ -124,7 +145,11 @@ fn an_unaligned_direct_write_is_refused() {
     let dir = tempfile::tempdir_in(".").expect("a directory on a real disk");
     let path = dir.path().join("log");
     on_a_core(|core| async move {
-        let file = core.disk().open(&path, OpenMode::DirectReadWrite, true).await.expect("opened");
+        let file = core
+            .disk()
+            .open(&path, OpenMode::DirectReadWrite, true)
+            .await
+            .expect("opened");
         let _ = file.write_at(vec![Chunk::from_vec(vec![0; 100])], 0).await;
     });
 }
@@ -136,7 +161,11 @@ fn an_abandoned_write_reaches_the_file() {
     let path = dir.path().join("log");
     let written = path.clone();
     on_a_core(|core| async move {
-        let file = core.disk().open(&path, OpenMode::DirectReadWrite, true).await.expect("opened");
+        let file = core
+            .disk()
+            .open(&path, OpenMode::DirectReadWrite, true)
+            .await
+            .expect("opened");
         for n in 0..2000_u64 {
             drop(file.write_at(vec![page(&core, n as u8)], n * 4096));
         }
@@ -153,10 +182,16 @@ fn operations_of_one_turn_share_a_system_call() {
     let dir = tempfile::tempdir_in(".").expect("a directory on a real disk");
     let path = dir.path().join("log");
     on_a_core(|core| async move {
-        let file = core.disk().open(&path, OpenMode::DirectReadWrite, true).await.expect("opened");
+        let file = core
+            .disk()
+            .open(&path, OpenMode::DirectReadWrite, true)
+            .await
+            .expect("opened");
         file.allocate(0, 1 << 20).await.expect("allocated");
         let before = core.stats();
-        let writes = (0..40).map(|n| file.write_at(vec![page(&core, 1)], n * 4096)).collect();
+        let writes = (0..40)
+            .map(|n| file.write_at(vec![page(&core, 1)], n * 4096))
+            .collect();
         let all: Vec<_> = sync::join_all(writes).await;
         assert!(all.into_iter().all(|result| result.is_ok()));
         let submits = core.stats().ring_submits - before.ring_submits;
@@ -174,18 +209,30 @@ fn names_are_made_replaced_and_removed() {
         disk.create_dir(&sub).await.expect("made");
         disk.create_dir(&sub).await.expect("there already");
         let file = sub.join("checkpoint");
-        disk.write_atomic(&file, b"one".to_vec()).await.expect("written");
-        disk.write_atomic(&file, b"two!".to_vec()).await.expect("replaced");
+        disk.write_atomic(&file, b"one".to_vec())
+            .await
+            .expect("written");
+        disk.write_atomic(&file, b"two!".to_vec())
+            .await
+            .expect("replaced");
         assert_eq!(disk.read_whole(&file, 100).await.expect("read"), b"two!");
         let error = disk.read_whole(&file, 3).await.expect_err("too large");
         assert_eq!(error.kind(), std::io::ErrorKind::FileTooLarge);
-        let entry = DirEntry { name: "checkpoint".to_owned(), is_dir: false, len: 4 };
+        let entry = DirEntry {
+            name: "checkpoint".to_owned(),
+            is_dir: false,
+            len: 4,
+        };
         assert_eq!(disk.list_dir(&sub).await.expect("listed"), [entry]);
         disk.sync_file_system(&root).await.expect("synced");
         disk.rename(&file, &sub.join("old")).await.expect("renamed");
         disk.unlink(&sub.join("old")).await.expect("removed");
         disk.remove_dir(&sub).await.expect("removed");
-        assert!(disk.open(&file, OpenMode::BufferedRead, false).await.is_err());
+        assert!(
+            disk.open(&file, OpenMode::BufferedRead, false)
+                .await
+                .is_err()
+        );
         assert!(disk.free_bytes(&root).await.expect("known") > 0);
     });
 }
@@ -198,17 +245,32 @@ fn the_descriptor_cache_is_bounded_and_forgets() {
         let cache = DescriptorCache::new(core.disk().clone(), 16);
         for n in 0..100 {
             let path = root.join(format!("{n}"));
-            core.disk().write_atomic(&path, vec![n]).await.expect("written");
-            let file = cache.get(&path, OpenMode::BufferedRead).await.expect("opened");
+            core.disk()
+                .write_atomic(&path, vec![n])
+                .await
+                .expect("written");
+            let file = cache
+                .get(&path, OpenMode::BufferedRead)
+                .await
+                .expect("opened");
             assert_eq!(file.read_vec(9, 0).await.expect("read"), [n]);
             assert!(cache.len() <= 16);
         }
         let path = root.join("99");
-        core.disk().write_atomic(&path, vec![1, 2]).await.expect("replaced");
-        let stale = cache.get(&path, OpenMode::BufferedRead).await.expect("cached");
+        core.disk()
+            .write_atomic(&path, vec![1, 2])
+            .await
+            .expect("replaced");
+        let stale = cache
+            .get(&path, OpenMode::BufferedRead)
+            .await
+            .expect("cached");
         assert_eq!(stale.read_vec(9, 0).await.expect("read"), [99]);
         cache.forget(&path);
-        let fresh = cache.get(&path, OpenMode::BufferedRead).await.expect("opened");
+        let fresh = cache
+            .get(&path, OpenMode::BufferedRead)
+            .await
+            .expect("opened");
         assert_eq!(fresh.read_vec(9, 0).await.expect("read"), [1, 2]);
     });
 }

@@ -39,8 +39,13 @@ impl Watchdog {
         install_kick_handler()?;
         let done = Arc::new(AtomicBool::new(false));
         let (flag, name) = (done.clone(), "watchdog".to_owned());
-        let thread = thread::Builder::new().name(name).spawn(move || watch(&cores, &flag))?;
-        Ok(Self { done, thread: Some(thread) })
+        let thread = thread::Builder::new()
+            .name(name)
+            .spawn(move || watch(&cores, &flag))?;
+        Ok(Self {
+            done,
+            thread: Some(thread),
+        })
     }
 }
 
@@ -71,7 +76,10 @@ fn look_at(watched: &Watched, reported: &mut u64) {
         Some(lasts) if lasts > STUCK_AFTER && *reported != pulse.beats() => {
             *reported = pulse.beats();
             let (core, name) = (watched.core, name_of(pulse.running()));
-            log::error!("core {core} has been stuck in {name} for {} ms", lasts.as_millis());
+            log::error!(
+                "core {core} has been stuck in {name} for {} ms",
+                lasts.as_millis()
+            );
         }
         Some(_) => {}
         None if pulse.overdue(now_ns) > OVERDUE_MAX => {

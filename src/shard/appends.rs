@@ -81,8 +81,15 @@ impl Owned {
         let gather = Gather::new(call.batches.len(), reply);
         let mut state = self.state.borrow_mut();
         for (slot, batch) in call.batches.into_iter().enumerate() {
-            let ticket = AppendTicket { gather: gather.clone(), slot };
-            state.append_in_order(StalledAppend { batch, promise: call.promise, ticket });
+            let ticket = AppendTicket {
+                gather: gather.clone(),
+                slot,
+            };
+            state.append_in_order(StalledAppend {
+                batch,
+                promise: call.promise,
+                ticket,
+            });
         }
         if !state.dirty.is_empty() || !state.stalled.is_empty() {
             self.flush_wanted.notify_one();
@@ -114,12 +121,20 @@ impl Shard {
     }
 
     fn append_or_stall(&mut self, append: StalledAppend) {
-        let StalledAppend { batch, promise, ticket } = append;
+        let StalledAppend {
+            batch,
+            promise,
+            ticket,
+        } = append;
         match self.append_batch(&batch, promise, &ticket) {
             Ok(Some(done)) => ticket.succeed(done),
             Ok(None) => {}
             Err(PartitionError::NoMemory) if self.has_unflushed() => {
-                self.stalled.push_front(StalledAppend { batch, promise, ticket });
+                self.stalled.push_front(StalledAppend {
+                    batch,
+                    promise,
+                    ticket,
+                });
             }
             Err(error) => ticket.fail(error),
         }
@@ -128,7 +143,10 @@ impl Shard {
     /// Whether a flush under way or to come will make memory evictable.
     fn has_unflushed(&self) -> bool {
         !self.dirty.is_empty()
-            || self.partitions.values().any(|partition| partition.log().is_busy())
+            || self
+                .partitions
+                .values()
+                .any(|partition| partition.log().is_busy())
     }
 
     /// Appends one batch; `Some` if it may be answered at once, else its ticket is parked.
@@ -147,7 +165,10 @@ impl Shard {
         if placed.extent_bytes > 0 {
             self.extents.push_back(batch.partition);
         }
-        let partition = self.partitions.get_mut(&batch.partition).ok_or(PartitionError::Unknown)?;
+        let partition = self
+            .partitions
+            .get_mut(&batch.partition)
+            .ok_or(PartitionError::Unknown)?;
         if partition.log().is_dirty() {
             self.dirty.insert(batch.partition);
         }
@@ -156,7 +177,9 @@ impl Shard {
             log_append_time: placed.log_append_time,
             log_start: partition.log().log_start(),
         };
-        let Some(promise) = promise else { return Ok(Some(done)) };
+        let Some(promise) = promise else {
+            return Ok(Some(done));
+        };
         if partition.keeps(promise, placed.end_offset) {
             return Ok(Some(done));
         }
@@ -166,7 +189,10 @@ impl Shard {
     }
 
     fn place(&mut self, batch: &AppendBatch) -> Result<crate::partition::Placed, PartitionError> {
-        let partition = self.partitions.get_mut(&batch.partition).ok_or(PartitionError::Unknown)?;
+        let partition = self
+            .partitions
+            .get_mut(&batch.partition)
+            .ok_or(PartitionError::Unknown)?;
         let validated = &batch.validated;
         let bytes = validated.rebuilt.as_deref().unwrap_or(&batch.bytes);
         let bytes = &bytes[..validated.header.size_bytes()];

@@ -36,7 +36,8 @@ impl Shards {
     pub(super) fn start_controller(&self) {
         if self.controlling().is_some() {
             let shards = self.clone();
-            self.core().spawn(async move { shards.control_forever().await });
+            self.core()
+                .spawn(async move { shards.control_forever().await });
         }
     }
 
@@ -64,7 +65,8 @@ impl Shards {
             self.write(&bootstrap_records()).await?;
         }
         let next_offset = self.owned().state.borrow().metadata_position().0;
-        self.write(&register_broker(registration, next_offset)).await?;
+        self.write(&register_broker(registration, next_offset))
+            .await?;
         if !clean {
             for bumps in leader_epoch_bumps(&self.controlled_image(), registration.node_id) {
                 self.write(&bumps).await?;
@@ -96,7 +98,11 @@ impl Shards {
     async fn control_one(&self, controlling: &Controlling, call: ControlCall) -> ControlReply {
         let image = self.controlled_image();
         let config = controlling.config.clone();
-        let controller = Controller { image: &image, config: &config, access: &Unrestricted };
+        let controller = Controller {
+            image: &image,
+            config: &config,
+            access: &Unrestricted,
+        };
         let mut bits = || fastrand::u128(..);
         match call {
             ControlCall::CreateTopics(request) => {
@@ -117,11 +123,18 @@ impl Shards {
             }
             ControlCall::IncrementalAlterConfigs(request) => {
                 let outcome = controller.incremental_alter_configs(&request);
-                self.commit(outcome, ControlReply::IncrementalAlterConfigs).await
+                self.commit(outcome, ControlReply::IncrementalAlterConfigs)
+                    .await
             }
             ControlCall::AutoCreate(names) => {
-                let topics = names.iter().map(|name| creatable_topic(name, &config)).collect();
-                let request = CreateTopicsRequest { topics, ..Default::default() };
+                let topics = names
+                    .iter()
+                    .map(|name| creatable_topic(name, &config))
+                    .collect();
+                let request = CreateTopicsRequest {
+                    topics,
+                    ..Default::default()
+                };
                 let outcome = controller.create_topics(&request, &mut bits);
                 self.commit(outcome, |_| ControlReply::AutoCreated).await
             }
@@ -130,7 +143,8 @@ impl Shards {
                 let epoch = broker.map_or(-1, |broker| broker.epoch);
                 match controller.allocate_producer_ids(config.node_id, epoch) {
                     Ok(outcome) => {
-                        self.commit(outcome, |block| ControlReply::ProducerIds(Ok(block))).await
+                        self.commit(outcome, |block| ControlReply::ProducerIds(Ok(block)))
+                            .await
                     }
                     Err(error) => ControlReply::ProducerIds(Err(error)),
                 }
@@ -163,7 +177,11 @@ impl Shards {
     async fn publish_all(&self, changes: Vec<Changes>) -> Result<(), ControlError> {
         for changes in changes {
             let image = self.controlled_image();
-            self.publish(Publication { image, changes: Arc::new(changes) }).await?;
+            self.publish(Publication {
+                image,
+                changes: Arc::new(changes),
+            })
+            .await?;
         }
         Ok(())
     }
@@ -178,21 +196,32 @@ impl Shards {
     async fn append_metadata(&self, bytes: Vec<u8>) -> Result<Vec<Changes>, ControlError> {
         let decoded = decode_batches(&bytes).expect("what was just encoded decodes");
         let batches = Batches::new(&bytes).map(|batch| metadata_batch(batch.header, batch.bytes));
-        let call = AppendCall { promise: Some(Promise::Committed), batches: batches.collect() };
+        let call = AppendCall {
+            promise: Some(Promise::Committed),
+            batches: batches.collect(),
+        };
         for result in self.append(0, call).await? {
             result?;
         }
         let mut loader = self.expect_controlling().loader.borrow_mut();
         let mut changes = Vec::with_capacity(decoded.len());
         for batch in &decoded {
-            changes.push(loader.apply(batch).expect("the controller's own records replay"));
+            changes.push(
+                loader
+                    .apply(batch)
+                    .expect("the controller's own records replay"),
+            );
         }
         Ok(changes)
     }
 
     fn position(&self) -> Position {
         let (base_offset, epoch) = self.owned().state.borrow().metadata_position();
-        Position { base_offset, epoch, now_ms: self.core().now_ms() }
+        Position {
+            base_offset,
+            epoch,
+            now_ms: self.core().now_ms(),
+        }
     }
 
     fn controlled_image(&self) -> Arc<MetadataImage> {
@@ -200,7 +229,8 @@ impl Shards {
     }
 
     fn expect_controlling(&self) -> &Controlling {
-        self.controlling().expect("the controller lives on core 0, and so does this call")
+        self.controlling()
+            .expect("the controller lives on core 0, and so does this call")
     }
 }
 

@@ -40,7 +40,10 @@ impl Owned {
         if plans.is_empty() {
             return false;
         }
-        let writes = plans.into_iter().map(|(id, plan)| self.write(id, plan)).collect();
+        let writes = plans
+            .into_iter()
+            .map(|(id, plan)| self.write(id, plan))
+            .collect();
         let written = join_all(writes).await;
         let (to_sync, woken) = self.state.borrow_mut().on_writes(written);
         shards.wake(woken);
@@ -82,7 +85,9 @@ impl Shard {
         let dirty: Vec<PartitionId> = self.dirty.drain().collect();
         let mut plans = Vec::with_capacity(dirty.len());
         for id in dirty {
-            let Some(partition) = self.partitions.get_mut(&id) else { continue };
+            let Some(partition) = self.partitions.get_mut(&id) else {
+                continue;
+            };
             match partition.log_mut().plan_flush(&arena) {
                 Some(plan) => plans.push((id, plan)),
                 None if partition.log().is_dirty() && partition.is_online() => {
@@ -102,7 +107,9 @@ impl Shard {
         for (id, result) in written {
             match result {
                 Ok(written) => {
-                    let Some(partition) = self.any_partition(id) else { continue };
+                    let Some(partition) = self.any_partition(id) else {
+                        continue;
+                    };
                     partition.log_mut().on_written(written);
                     let rule = partition.commit_rule();
                     woken.extend(answer(partition.on_progress()));
@@ -120,7 +127,9 @@ impl Shard {
     fn plan_syncs(&mut self, ids: &[PartitionId]) -> (Vec<PartitionId>, Vec<SyncPlan>) {
         let mut planned = Vec::with_capacity(ids.len());
         for id in ids {
-            let Some(partition) = self.any_partition(*id) else { continue };
+            let Some(partition) = self.any_partition(*id) else {
+                continue;
+            };
             planned.extend(partition.log_mut().plan_sync().map(|plan| (*id, plan)));
         }
         planned.into_iter().unzip()
@@ -131,7 +140,9 @@ impl Shard {
         for (id, result) in synced {
             match result {
                 Ok(synced) => {
-                    let Some(partition) = self.any_partition(id) else { continue };
+                    let Some(partition) = self.any_partition(id) else {
+                        continue;
+                    };
                     partition.log_mut().on_synced(synced);
                     woken.extend(answer(partition.on_progress()));
                 }
@@ -143,7 +154,9 @@ impl Shard {
 
     fn on_flush_error(&mut self, id: PartitionId, error: &FlushError) -> Vec<Watcher> {
         let now_ms = self.core.now_ms();
-        let Some(partition) = self.any_partition(id) else { return Vec::new() };
+        let Some(partition) = self.any_partition(id) else {
+            return Vec::new();
+        };
         match partition.log_mut().on_failed(error, now_ms) {
             Failed::Offline | Failed::DiskFull { .. } => fail(partition.on_failure()),
         }
@@ -154,14 +167,20 @@ impl Shard {
         &mut self,
         id: PartitionId,
     ) -> Option<&mut crate::partition::Partition<AppendTicket>> {
-        let doomed = self.doomed.iter_mut().find(|partition| partition.log().partition() == id);
+        let doomed = self
+            .doomed
+            .iter_mut()
+            .find(|partition| partition.log().partition() == id);
         self.partitions.get_mut(&id).or(doomed)
     }
 }
 
 /// Answers the producers whose promise is kept.
 pub(super) fn answer(progress: Progress<AppendTicket>) -> Vec<Watcher> {
-    progress.answered.into_iter().for_each(AppendTicket::resolve);
+    progress
+        .answered
+        .into_iter()
+        .for_each(AppendTicket::resolve);
     progress.woken
 }
 

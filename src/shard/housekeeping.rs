@@ -23,10 +23,14 @@ impl Owned {
         let lazy = (owned.clone(), shards.clone());
         let upkeep = owned.clone();
         let retention = owned.clone();
-        self.core.spawn(async move { owned.flush_forever(shards).await });
-        self.core.spawn(async move { lazy.0.sync_lazily_forever(lazy.1).await });
-        self.core.spawn(async move { upkeep.keep_derived_files().await });
-        self.core.spawn(async move { retention.retain_forever().await });
+        self.core
+            .spawn(async move { owned.flush_forever(shards).await });
+        self.core
+            .spawn(async move { lazy.0.sync_lazily_forever(lazy.1).await });
+        self.core
+            .spawn(async move { upkeep.keep_derived_files().await });
+        self.core
+            .spawn(async move { retention.retain_forever().await });
     }
 
     async fn keep_derived_files(self) {
@@ -51,13 +55,18 @@ impl Owned {
         for id in ids {
             let plan = {
                 let mut state = self.state.borrow_mut();
-                state.partitions.get_mut(&id).and_then(|own| own.log_mut().plan_anchor())
+                state
+                    .partitions
+                    .get_mut(&id)
+                    .and_then(|own| own.log_mut().plan_anchor())
             };
             let Some(plan) = plan else { continue };
             any = true;
             let result = plan.run(&self.dir).await;
             let mut state = self.state.borrow_mut();
-            let Some(partition) = state.any_partition(id) else { continue };
+            let Some(partition) = state.any_partition(id) else {
+                continue;
+            };
             match result {
                 Ok(anchored) => partition.log_mut().on_anchored(anchored),
                 Err(error) => partition.log_mut().on_anchor_failed(&error),
@@ -89,9 +98,14 @@ impl Owned {
     async fn retain_forever(self) {
         let (interval, delay) = {
             let state = self.state.borrow();
-            (state.config.log.retention_check_interval_ms, state.config.log.initial_delay_ms)
+            (
+                state.config.log.retention_check_interval_ms,
+                state.config.log.initial_delay_ms,
+            )
         };
-        self.core.sleep(Duration::from_millis(delay.min(interval))).await;
+        self.core
+            .sleep(Duration::from_millis(delay.min(interval)))
+            .await;
         loop {
             let ids: Vec<PartitionId> = self.state.borrow().partitions.keys().copied().collect();
             for id in ids {
@@ -110,11 +124,17 @@ impl Owned {
                 Retention::Nothing => return,
                 Retention::Load(load) => match load.run(&self.dir).await {
                     Ok(timestamps) => self.with_log(id, |log| log.on_timestamps(timestamps)),
-                    Err(error) => return log::warn!("{id}: retention reads no timestamps: {error}"),
+                    Err(error) => {
+                        return log::warn!("{id}: retention reads no timestamps: {error}");
+                    }
                 },
                 Retention::Delete(segments) => {
                     self.with_log(id, |log| {
-                        log::info!("{}: old segments are deleted, the log begins at {}", log.name(), log.log_start());
+                        log::info!(
+                            "{}: old segments are deleted, the log begins at {}",
+                            log.name(),
+                            log.log_start()
+                        );
                     });
                     return self.delete_segments(id, segments).await;
                 }
@@ -125,7 +145,9 @@ impl Owned {
     fn plan_retention(&self, id: PartitionId) -> Retention {
         let now_ms = self.core.now_ms();
         let mut state = self.state.borrow_mut();
-        let Some(partition) = state.partitions.get_mut(&id) else { return Retention::Nothing };
+        let Some(partition) = state.partitions.get_mut(&id) else {
+            return Retention::Nothing;
+        };
         let high_watermark = partition.high_watermark();
         partition.log_mut().plan_retention(now_ms, high_watermark)
     }
@@ -201,15 +223,22 @@ impl Owned {
     async fn close_log(&self, id: PartitionId) {
         let plan = {
             let mut state = self.state.borrow_mut();
-            let log = state.partitions.get_mut(&id).map(|partition| partition.log_mut());
-            log.filter(|log| !log.is_busy()).and_then(|log| log.plan_close())
+            let log = state
+                .partitions
+                .get_mut(&id)
+                .map(|partition| partition.log_mut());
+            log.filter(|log| !log.is_busy())
+                .and_then(|log| log.plan_close())
         };
         let Some(plan) = plan else { return };
         let result = plan.run(&self.dir).await;
         self.with_log(id, |log| match result {
             Ok(anchored) => log.on_anchored(anchored),
             Err(error) => {
-                log::error!("{}: closing failed, the next start recovers it: {error}", log.name());
+                log::error!(
+                    "{}: closing failed, the next start recovers it: {error}",
+                    log.name()
+                );
             }
         });
     }
@@ -222,11 +251,20 @@ impl Shards {
         for core in 0..self.core().count() {
             positions.extend(self.positions(core).await?);
         }
-        self.write_checkpoint(Checkpoint::RecoveryPoint, &positions, |at| at.recovery_point).await;
-        self.write_checkpoint(Checkpoint::HighWatermark, &positions, |at| at.high_watermark).await;
-        let moved: Vec<LogPositions> =
-            positions.into_iter().filter(|position| position.log_start > 0).collect();
-        self.write_checkpoint(Checkpoint::LogStart, &moved, |at| at.log_start).await;
+        self.write_checkpoint(Checkpoint::RecoveryPoint, &positions, |at| {
+            at.recovery_point
+        })
+        .await;
+        self.write_checkpoint(Checkpoint::HighWatermark, &positions, |at| {
+            at.high_watermark
+        })
+        .await;
+        let moved: Vec<LogPositions> = positions
+            .into_iter()
+            .filter(|position| position.log_start > 0)
+            .collect();
+        self.write_checkpoint(Checkpoint::LogStart, &moved, |at| at.log_start)
+            .await;
         Ok(())
     }
 
@@ -236,10 +274,15 @@ impl Shards {
         positions: &[LogPositions],
         offset: impl Fn(&LogPositions) -> Offset,
     ) {
-        let entries: Vec<(TopicPartition, Offset)> =
-            positions.iter().map(|at| (at.name.clone(), offset(at))).collect();
+        let entries: Vec<(TopicPartition, Offset)> = positions
+            .iter()
+            .map(|at| (at.name.clone(), offset(at)))
+            .collect();
         if let Err(error) = self.owned().dir.write_checkpoint(checkpoint, entries).await {
-            log::warn!("the checkpoint {} was not written: {error}", checkpoint.file_name());
+            log::warn!(
+                "the checkpoint {} was not written: {error}",
+                checkpoint.file_name()
+            );
         }
     }
 
@@ -268,7 +311,9 @@ impl Shards {
 
     fn metadata_bytes(&self) -> u64 {
         let state = self.owned().state.borrow();
-        let own = state.partitions.get(&super::metadata_log::METADATA_PARTITION);
+        let own = state
+            .partitions
+            .get(&super::metadata_log::METADATA_PARTITION);
         own.map_or(0, |partition| partition.log().size_bytes())
     }
 
@@ -279,7 +324,12 @@ impl Shards {
             Err(error) => return log::error!("the metadata snapshot does not encode: {error}"),
         };
         let dir = self.owned().dir.path().join("__cluster_metadata-0");
-        match self.core().disk().write_atomic(&dir.join(id.file_name()), bytes).await {
+        match self
+            .core()
+            .disk()
+            .write_atomic(&dir.join(id.file_name()), bytes)
+            .await
+        {
             Ok(()) => log::info!("metadata snapshot {} written", id.file_name()),
             Err(error) => log::warn!("the metadata snapshot was not written: {error}"),
         }

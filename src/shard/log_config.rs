@@ -9,11 +9,15 @@ use crate::metadata::MetadataImage;
 /// The effective settings of a topic on this broker.
 pub fn topic_config(config: &BrokerConfig, image: &MetadataImage, topic: &str) -> TopicConfig {
     let broker = image.broker_overrides(config.node_id);
-    config.topic_config(image.topic_overrides(topic), broker, image.cluster_overrides())
+    config.topic_config(
+        image.topic_overrides(topic),
+        broker,
+        image.cluster_overrides(),
+    )
 }
 
 /// What the logs of a topic keep to.
-pub fn log_config(config: &BrokerConfig, topic: &TopicConfig) -> Arc<LogConfig> {
+pub(super) fn log_config(config: &BrokerConfig, topic: &TopicConfig) -> Arc<LogConfig> {
     Arc::new(LogConfig {
         segment_bytes: topic.segment_bytes,
         segment_ms: topic.segment_ms,
@@ -30,9 +34,9 @@ pub fn log_config(config: &BrokerConfig, topic: &TopicConfig) -> Arc<LogConfig> 
 }
 
 /// What the metadata log keeps to: nothing is ever deleted but by a snapshot.
-pub fn metadata_log_config(config: &BrokerConfig) -> Arc<LogConfig> {
+pub(super) fn metadata_log_config(config: &BrokerConfig) -> Arc<LogConfig> {
     Arc::new(LogConfig {
-        segment_bytes: u32::try_from(config.metadata_log.segment_bytes).unwrap_or(u32::MAX),
+        segment_bytes: config.metadata_log.segment_bytes,
         segment_ms: config.metadata_log.segment_ms,
         retention_ms: None,
         retention_bytes: None,

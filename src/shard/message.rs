@@ -217,7 +217,11 @@ pub struct OffsetFound {
 
 impl OffsetFound {
     /// The answer where nothing is found; it is no error.
-    pub const NOTHING: Self = Self { offset: -1, timestamp: -1, leader_epoch: -1 };
+    pub const NOTHING: Self = Self {
+        offset: -1,
+        timestamp: -1,
+        leader_epoch: -1,
+    };
 }
 
 /// Where an epoch ends.

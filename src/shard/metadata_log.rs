@@ -6,9 +6,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::Shard;
 use super::appends::AppendTicket;
 use super::log_config::metadata_log_config;
-use super::Shard;
 use crate::config::BrokerConfig;
 use crate::log::{DataDir, LoadedDir, Log, OpenError, OpenLog};
 use crate::metadata::{
@@ -20,8 +20,10 @@ use crate::partition::{CommitRule, Partition};
 use crate::protocol::record::Batches;
 
 /// The metadata log's partition.
-pub(super) const METADATA_PARTITION: PartitionId =
-    PartitionId { topic_id: Uuid::METADATA_TOPIC, index: 0 };
+pub(super) const METADATA_PARTITION: PartitionId = PartitionId {
+    topic_id: Uuid::METADATA_TOPIC,
+    index: 0,
+};
 
 /// The controller's state as the last run left it, ready for a new epoch.
 pub struct MetadataBoot {
@@ -75,11 +77,18 @@ pub async fn open_metadata_log(
     let image_epoch = loader.image().provenance.last_epoch;
     let epoch = log.last_leader_epoch().unwrap_or(0).max(image_epoch) + 1;
     let partition = Partition::lead(log, epoch, CommitRule::Durable);
-    Ok(MetadataBoot { partition, loader, clean: found.clean })
+    Ok(MetadataBoot {
+        partition,
+        loader,
+        clean: found.clean,
+    })
 }
 
 fn metadata_name() -> TopicPartition {
-    TopicPartition { topic: CLUSTER_METADATA.into(), partition: 0 }
+    TopicPartition {
+        topic: CLUSTER_METADATA.into(),
+        partition: 0,
+    }
 }
 
 async fn open(
@@ -100,12 +109,19 @@ async fn open(
         log_start: found.log_starts.get(name).copied().unwrap_or(0),
         now_ms,
     };
-    let opened = Log::open_many(dir, vec![wanted]).await.pop().expect("one log, one answer");
+    let opened = Log::open_many(dir, vec![wanted])
+        .await
+        .pop()
+        .expect("one log, one answer");
     match opened {
         Ok(opened) => Ok(opened.log),
-        Err(OpenError::Missing(_)) => {
-            Ok(Log::new(dir.path(), name.clone(), Uuid::METADATA_TOPIC, log_config, now_ms))
-        }
+        Err(OpenError::Missing(_)) => Ok(Log::new(
+            dir.path(),
+            name.clone(),
+            Uuid::METADATA_TOPIC,
+            log_config,
+            now_ms,
+        )),
         Err(error) => Err(error),
     }
 }
@@ -135,7 +151,9 @@ fn replay(dir: &Path, end: Offset) -> Result<Loader, MetadataError> {
 }
 
 fn newest_snapshot(dir: &Path, names: &[String]) -> Result<Loader, MetadataError> {
-    let snapshots = names.iter().filter_map(|name| SnapshotId::parse(name).map(|id| (id, name)));
+    let snapshots = names
+        .iter()
+        .filter_map(|name| SnapshotId::parse(name).map(|id| (id, name)));
     let Some((id, name)) = snapshots.max_by_key(|(id, _)| (id.end_offset, id.epoch)) else {
         return Ok(Loader::default());
     };

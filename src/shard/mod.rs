@@ -24,13 +24,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 pub use control::{ControlCall, ControlReply};
+pub use controller::ControlError;
 pub use log_config::topic_config;
 pub use message::{
-    AppendBatch, AppendCall, AppendDone, EpochQuery, OffsetFound, OffsetQuery,
-    OffsetTarget, Publication, ReadData, ReadDone, ReadRefused, ReadRequest, ShardCall, ShardReply,
-    WatchCall,
+    AppendBatch, AppendCall, AppendDone, EpochQuery, OffsetFound, OffsetQuery, OffsetTarget,
+    Publication, ReadData, ReadDone, ReadRefused, ReadRequest, ShardCall, ShardReply, WatchCall,
 };
-pub use controller::ControlError;
 pub use metadata_log::{MetadataBoot, MetadataError, open_metadata_log};
 pub use shards::{CoreGone, Shards};
 pub use topics::{LogPositions, OpenReport};
@@ -44,7 +43,6 @@ use crate::partition::{CommitRule, Partition};
 use crate::runtime::Core;
 use crate::runtime::sync::Notify;
 use appends::{AppendTicket, StalledAppend};
-
 
 /// The mesh that joins all shards.
 pub type ShardMesh = crate::runtime::mesh::Mesh<ShardCall, ShardReply>;
@@ -127,8 +125,12 @@ impl Shard {
 
     /// Evicts the oldest extent of this core; false if it must stay, or there is none.
     fn evict_one(&mut self) -> bool {
-        let Some(id) = self.extents.pop_front() else { return false };
-        let Some(partition) = self.partitions.get_mut(&id) else { return true };
+        let Some(id) = self.extents.pop_front() else {
+            return false;
+        };
+        let Some(partition) = self.partitions.get_mut(&id) else {
+            return true;
+        };
         let high_watermark = partition.high_watermark();
         if partition.log_mut().evict_oldest(high_watermark) == 0 {
             self.extents.push_front(id);

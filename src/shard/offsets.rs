@@ -13,14 +13,20 @@ type OffsetResult = Result<OffsetFound, PartitionError>;
 
 enum Lookup {
     Known(OffsetResult),
-    Search { lookup: TimestampLookup, below: Offset },
+    Search {
+        lookup: TimestampLookup,
+        below: Offset,
+    },
 }
 
 impl Owned {
     pub(super) fn find_offsets(&self, queries: Vec<OffsetQuery>, reply: ReplyTo) {
         let lookups: Vec<Lookup> = {
             let state = self.state.borrow();
-            queries.iter().map(|query| state.plan_lookup(query)).collect()
+            queries
+                .iter()
+                .map(|query| state.plan_lookup(query))
+                .collect()
         };
         let owned = self.clone();
         self.core.spawn(async move {
@@ -42,13 +48,13 @@ impl Owned {
             PartitionError::from(&error)
         })?;
         // What consumers cannot see yet is as if it were not there.
-        Ok(found.filter(|found| found.offset < below).map_or(OffsetFound::NOTHING, |found| {
-            OffsetFound {
+        Ok(found
+            .filter(|found| found.offset < below)
+            .map_or(OffsetFound::NOTHING, |found| OffsetFound {
                 offset: found.offset,
                 timestamp: found.timestamp,
                 leader_epoch: found.leader_epoch,
-            }
-        }))
+            }))
     }
 }
 
@@ -66,12 +72,14 @@ impl Shard {
             OffsetTarget::Earliest => Lookup::Known(Ok(at(partition, log.log_start()))),
             OffsetTarget::Latest => Lookup::Known(Ok(at(partition, below))),
             OffsetTarget::Tiered => Lookup::Known(Ok(OffsetFound::NOTHING)),
-            OffsetTarget::MaxTimestamp => {
-                Lookup::Search { lookup: log.plan_largest_timestamp_lookup(), below }
-            }
-            OffsetTarget::Timestamp(target) => {
-                Lookup::Search { lookup: log.plan_timestamp_lookup(target), below }
-            }
+            OffsetTarget::MaxTimestamp => Lookup::Search {
+                lookup: log.plan_largest_timestamp_lookup(),
+                below,
+            },
+            OffsetTarget::Timestamp(target) => Lookup::Search {
+                lookup: log.plan_timestamp_lookup(target),
+                below,
+            },
         }
     }
 
@@ -80,7 +88,10 @@ impl Shard {
         queries: &[EpochQuery],
     ) -> Vec<Result<(LeaderEpoch, Offset), PartitionError>> {
         let find = |query: &EpochQuery| {
-            let partition = self.partitions.get(&query.partition).ok_or(PartitionError::Unknown)?;
+            let partition = self
+                .partitions
+                .get(&query.partition)
+                .ok_or(PartitionError::Unknown)?;
             partition.check_epoch(query.current_leader_epoch)?;
             Ok(partition.log().end_offset_for_epoch(query.leader_epoch))
         };
@@ -91,7 +102,10 @@ impl Shard {
         &mut self,
         before: &[(PartitionId, Offset)],
     ) -> Vec<Result<Offset, PartitionError>> {
-        before.iter().map(|(id, offset)| self.delete_records_of(*id, *offset)).collect()
+        before
+            .iter()
+            .map(|(id, offset)| self.delete_records_of(*id, *offset))
+            .collect()
     }
 
     fn delete_records_of(
@@ -99,7 +113,10 @@ impl Shard {
         id: PartitionId,
         before: Offset,
     ) -> Result<Offset, PartitionError> {
-        let partition = self.partitions.get_mut(&id).ok_or(PartitionError::Unknown)?;
+        let partition = self
+            .partitions
+            .get_mut(&id)
+            .ok_or(PartitionError::Unknown)?;
         let high_watermark = partition.high_watermark();
         let before = if before == -1 { high_watermark } else { before };
         if !(0..=high_watermark).contains(&before) {
@@ -113,12 +130,21 @@ impl Shard {
 
     pub(super) fn sizes(&self) -> Vec<(PartitionId, u64)> {
         let sizes = self.partitions.iter();
-        sizes.map(|(id, partition)| (*id, partition.log().size_bytes())).collect()
+        sizes
+            .map(|(id, partition)| (*id, partition.log().size_bytes()))
+            .collect()
     }
 }
 
 /// An offset that is known without its record: it has an epoch but no timestamp.
 fn at(partition: &Partition<AppendTicket>, offset: Offset) -> OffsetFound {
-    let epoch = partition.log().epoch_at(offset).unwrap_or(partition.leader_epoch());
-    OffsetFound { offset, timestamp: -1, leader_epoch: epoch }
+    let epoch = partition
+        .log()
+        .epoch_at(offset)
+        .unwrap_or(partition.leader_epoch());
+    OffsetFound {
+        offset,
+        timestamp: -1,
+        leader_epoch: epoch,
+    }
 }

@@ -18,9 +18,15 @@ impl Owned {
     pub(super) fn read(&self, requests: Vec<ReadRequest>, reply: ReplyTo) {
         let planned: Vec<Planned> = {
             let state = self.state.borrow();
-            requests.iter().map(|request| state.plan_read(request)).collect()
+            requests
+                .iter()
+                .map(|request| state.plan_read(request))
+                .collect()
         };
-        if planned.iter().all(|planned| matches!(planned, Planned::Done(_))) {
+        if planned
+            .iter()
+            .all(|planned| matches!(planned, Planned::Done(_)))
+        {
             let done = planned.into_iter().filter_map(Planned::done).collect();
             return reply.send(ShardReply::Read(done));
         }
@@ -60,7 +66,11 @@ impl Owned {
             }
             planned = self.state.borrow().plan_read(&request);
         }
-        Err(ReadRefused { error: PartitionError::Storage, high_watermark: -1, log_start: -1 })
+        Err(ReadRefused {
+            error: PartitionError::Storage,
+            high_watermark: -1,
+            log_start: -1,
+        })
     }
 }
 
@@ -76,7 +86,11 @@ impl Planned {
 impl Shard {
     fn plan_read(&self, request: &ReadRequest) -> Planned {
         let refuse = |error| {
-            Planned::Done(Err(ReadRefused { error, high_watermark: -1, log_start: -1 }))
+            Planned::Done(Err(ReadRefused {
+                error,
+                high_watermark: -1,
+                log_start: -1,
+            }))
         };
         let Some(partition) = self.partitions.get(&request.partition) else {
             return refuse(PartitionError::Unknown);
@@ -117,5 +131,9 @@ fn diverging(log: &crate::log::Log, request: &ReadRequest) -> Option<(i32, i64)>
 }
 
 fn refused(done: &ReadDone, error: PartitionError) -> ReadRefused {
-    ReadRefused { error, high_watermark: done.high_watermark, log_start: done.log_start }
+    ReadRefused {
+        error,
+        high_watermark: done.high_watermark,
+        log_start: done.log_start,
+    }
 }

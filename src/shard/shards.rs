@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use super::control::{ControlCall, ControlReply, Controlling};
 use super::message::{
-    AppendCall, AppendDone, EpochQuery, OffsetFound, OffsetQuery, Publication,
-    ReadDone, ReadRefused, ReadRequest, ShardCall, ShardReply, WatchCall,
+    AppendCall, AppendDone, EpochQuery, OffsetFound, OffsetQuery, Publication, ReadDone,
+    ReadRefused, ReadRequest, ShardCall, ShardReply, WatchCall,
 };
 use super::topics::{LogPositions, OpenReport};
 use super::watches::Watches;
@@ -20,9 +20,9 @@ use crate::log::{DataDir, LoadedDir};
 use crate::metadata::MetadataImage;
 use crate::model::{CoreId, LeaderEpoch, Offset, PartitionId};
 use crate::partition::{PartitionError, Watcher};
-use crate::runtime::sync::{Notify, oneshot};
 use crate::runtime::Core;
 use crate::runtime::mesh::Responder;
+use crate::runtime::sync::{Notify, oneshot};
 
 /// A core's handle of all shards, its own among them. Clones are cheap; stays on its core.
 #[derive(Clone)]
@@ -106,15 +106,20 @@ impl Shards {
         };
         let slot: Rc<RefCell<Option<Self>>> = Rc::default();
         let handler_slot = slot.clone();
-        let mesh = end
-            .join(core, move |_from: CoreId, call, responder| {
-                let shards: Option<Self> = handler_slot.borrow().clone();
-                let shards = shards.expect("the shard stands before the first call arrives");
-                shards.handle(call, ReplyTo::Remote(responder));
-            });
+        let mesh = end.join(core, move |_from: CoreId, call, responder| {
+            let shards: Option<Self> = handler_slot.borrow().clone();
+            let shards = shards.expect("the shard stands before the first call arrives");
+            shards.handle(call, ReplyTo::Remote(responder));
+        });
         let watches = Watches::default();
         let core = core.clone();
-        let shards = Self(Rc::new(Inner { core, owned, mesh, watches, controlling }));
+        let shards = Self(Rc::new(Inner {
+            core,
+            owned,
+            mesh,
+            watches,
+            controlling,
+        }));
         *slot.borrow_mut() = Some(shards.clone());
         shards.0.owned.start_tasks(&shards);
         shards.start_controller();
@@ -197,14 +202,18 @@ impl Shards {
         on: CoreId,
         before: Vec<(PartitionId, Offset)>,
     ) -> Result<Vec<Result<Offset, PartitionError>>, CoreGone> {
-        expect_reply!(self.call(on, ShardCall::DeleteRecords(before)), DeleteRecords)
+        expect_reply!(
+            self.call(on, ShardCall::DeleteRecords(before)),
+            DeleteRecords
+        )
     }
 
     /// The sizes of all partitions of all cores.
     pub async fn sizes(&self) -> Result<HashMap<PartitionId, u64>, CoreGone> {
         let mut sizes = HashMap::new();
         for core in 0..self.0.core.count() {
-            let of_core: Result<_, CoreGone> = expect_reply!(self.call(core, ShardCall::Sizes), Sizes);
+            let of_core: Result<_, CoreGone> =
+                expect_reply!(self.call(core, ShardCall::Sizes), Sizes);
             sizes.extend(of_core?);
         }
         Ok(sizes)
@@ -218,8 +227,9 @@ impl Shards {
     /// Puts a publication in force on every core; returns when all have it.
     pub async fn publish(&self, publication: Publication) -> Result<(), CoreGone> {
         let cores = 0..self.0.core.count();
-        let pending: Vec<Pending> =
-            cores.map(|core| self.call(core, ShardCall::Publish(publication.clone()))).collect();
+        let pending: Vec<Pending> = cores
+            .map(|core| self.call(core, ShardCall::Publish(publication.clone())))
+            .collect();
         for reply in pending {
             reply.await?;
         }
@@ -281,7 +291,9 @@ impl Shards {
             ShardCall::Fired(fetch) => self.0.watches.fire(fetch),
             ShardCall::Offsets(queries) => owned.find_offsets(queries, reply),
             ShardCall::EpochEnds(queries) => {
-                reply.send(ShardReply::EpochEnds(owned.state.borrow().epoch_ends(&queries)));
+                reply.send(ShardReply::EpochEnds(
+                    owned.state.borrow().epoch_ends(&queries),
+                ));
             }
             ShardCall::DeleteRecords(before) => {
                 let starts = owned.state.borrow_mut().delete_records(&before);

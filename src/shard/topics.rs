@@ -57,19 +57,33 @@ impl Owned {
     ) -> OpenReport {
         let config = self.state.borrow().config.clone();
         let now_ms = self.core.now_ms();
+        self.state.borrow_mut().points_generation = found.points.generation();
         let mut wanted: Vec<OpenLog> = Vec::new();
         let mut configs = Configs::new(&config, &image);
         for dir in &found.partitions {
-            let Some(id) = identify(&image, &dir.name) else { continue };
+            let Some(id) = identify(&image, &dir.name) else {
+                continue;
+            };
             if id.owner_core(self.core.count()) == self.core.id() {
-                wanted.push(open_log(id, &dir.name, configs.of(&dir.name.topic), &found, now_ms));
+                wanted.push(open_log(
+                    id,
+                    &dir.name,
+                    configs.of(&dir.name.topic),
+                    &found,
+                    now_ms,
+                ));
             }
         }
         let mut report = OpenReport::default();
         let pieces: Vec<Vec<OpenLog>> = wanted.chunks(OPEN_TOGETHER).map(<[_]>::to_vec).collect();
-        let opening = pieces.into_iter().map(|piece| self.open_piece(piece)).collect();
+        let opening = pieces
+            .into_iter()
+            .map(|piece| self.open_piece(piece))
+            .collect();
         for (name, opened) in join_all(opening).await.into_iter().flatten() {
-            self.state.borrow_mut().install(&image, name, opened, &mut report);
+            self.state
+                .borrow_mut()
+                .install(&image, name, opened, &mut report);
         }
         report
     }
@@ -100,11 +114,22 @@ impl Owned {
     }
 
     async fn delete_all(&self, deleted: Vec<Partition<AppendTicket>>) {
-        join_all(deleted.into_iter().map(|partition| self.delete(partition)).collect()).await;
+        join_all(
+            deleted
+                .into_iter()
+                .map(|partition| self.delete(partition))
+                .collect(),
+        )
+        .await;
         loop {
             let idle = self.state.borrow_mut().take_doomed();
             let none_left = idle.is_empty() && self.state.borrow().doomed.is_empty();
-            join_all(idle.into_iter().map(|partition| self.delete(partition)).collect()).await;
+            join_all(
+                idle.into_iter()
+                    .map(|partition| self.delete(partition))
+                    .collect(),
+            )
+            .await;
             if none_left {
                 return;
             }
@@ -148,22 +173,26 @@ impl Shard {
                 let id = log.partition();
                 let (_, partition) = image.partition(id).expect("only known logs are opened");
                 let rule = self.commit_rule();
-                self.partitions.insert(id, Partition::lead(log, partition.leader_epoch, rule));
+                self.partitions
+                    .insert(id, Partition::lead(log, partition.leader_epoch, rule));
             }
             Err(error) => report.failed.push((name, error.to_string())),
         }
     }
 
-    fn apply(
-        &mut self,
-        publication: &Publication,
-    ) -> (Vec<Partition<AppendTicket>>, Vec<Watcher>) {
+    fn apply(&mut self, publication: &Publication) -> (Vec<Partition<AppendTicket>>, Vec<Watcher>) {
         let Publication { image, changes } = publication;
         self.image = image.clone();
-        let gone = changes.topics_deleted.values().flat_map(|topic| &topic.partitions);
+        let gone = changes
+            .topics_deleted
+            .values()
+            .flat_map(|topic| &topic.partitions);
         let mut woken = Vec::new();
         let gone: Vec<PartitionId> = gone.copied().collect();
-        let deleted = gone.iter().filter_map(|id| self.remove(*id, &mut woken)).collect();
+        let deleted = gone
+            .iter()
+            .filter_map(|id| self.remove(*id, &mut woken))
+            .collect();
         let created: Vec<PartitionId> = changes.partitions_created.iter().copied().collect();
         self.create(image, &created);
         for id in &changes.partitions_changed {
@@ -192,12 +221,18 @@ impl Shard {
             if !self.owns(*id) || self.partitions.contains_key(id) {
                 continue;
             }
-            let Some((topic, partition)) = image.partition(*id) else { continue };
-            let name = TopicPartition { topic: topic.name.clone(), partition: id.index };
+            let Some((topic, partition)) = image.partition(*id) else {
+                continue;
+            };
+            let name = TopicPartition {
+                topic: topic.name.clone(),
+                partition: id.index,
+            };
             let log_config = configs.of(&topic.name);
             let log = Log::new(self.dir.path(), name, id.topic_id, log_config, now_ms);
             let rule = self.commit_rule();
-            self.partitions.insert(*id, Partition::lead(log, partition.leader_epoch, rule));
+            self.partitions
+                .insert(*id, Partition::lead(log, partition.leader_epoch, rule));
         }
     }
 
@@ -210,8 +245,13 @@ impl Shard {
         let mut partition = self.partitions.remove(&id)?;
         self.dirty.remove(&id);
         self.unsynced.remove(&id);
-        let Progress { answered, woken: watchers } = partition.on_failure();
-        answered.into_iter().for_each(|ticket| ticket.fail(PartitionError::Unknown));
+        let Progress {
+            answered,
+            woken: watchers,
+        } = partition.on_failure();
+        answered
+            .into_iter()
+            .for_each(|ticket| ticket.fail(PartitionError::Unknown));
         woken.extend(watchers);
         if partition.log().is_busy() {
             self.doomed.push(partition);
@@ -223,7 +263,9 @@ impl Shard {
     /// Deleted partitions whose last flush is through.
     pub(super) fn take_doomed(&mut self) -> Vec<Partition<AppendTicket>> {
         let doomed = std::mem::take(&mut self.doomed);
-        let (busy, idle) = doomed.into_iter().partition(|partition| partition.log().is_busy());
+        let (busy, idle) = doomed
+            .into_iter()
+            .partition(|partition| partition.log().is_busy());
         self.doomed = busy;
         idle
     }
@@ -263,7 +305,10 @@ impl Shard {
             log_start: partition.log().log_start(),
             high_watermark: partition.high_watermark(),
         };
-        let on_disk = self.partitions.values().filter(|partition| partition.log().is_on_disk());
+        let on_disk = self
+            .partitions
+            .values()
+            .filter(|partition| partition.log().is_on_disk());
         on_disk.map(position).collect()
     }
 }
@@ -277,7 +322,11 @@ struct Configs<'a> {
 
 impl<'a> Configs<'a> {
     fn new(config: &'a BrokerConfig, image: &'a MetadataImage) -> Self {
-        Self { config, image, known: HashMap::new() }
+        Self {
+            config,
+            image,
+            known: HashMap::new(),
+        }
     }
 
     fn of(&mut self, topic: &str) -> Arc<LogConfig> {
@@ -294,7 +343,10 @@ impl<'a> Configs<'a> {
 fn identify(image: &MetadataImage, name: &TopicPartition) -> Option<PartitionId> {
     let topic = image.topic(&name.topic)?;
     let index = name.partition;
-    topic.partition(index).map(|_| PartitionId { topic_id: topic.id, index })
+    topic.partition(index).map(|_| PartitionId {
+        topic_id: topic.id,
+        index,
+    })
 }
 
 fn open_log(
@@ -315,4 +367,3 @@ fn open_log(
         now_ms,
     }
 }
-

@@ -49,28 +49,47 @@ impl FetchWatch {
     /// nothing that happened since is missed.
     pub fn begin(shards: &Shards, seen: impl IntoIterator<Item = (PartitionId, Offset)>) -> Self {
         let (fetch, bell) = shards.watches().begin();
-        let watcher = Watcher { home: shards.core().id(), fetch };
+        let watcher = Watcher {
+            home: shards.core().id(),
+            fetch,
+        };
         let mut calls: HashMap<CoreId, Vec<(PartitionId, Offset)>> = HashMap::new();
         for (partition, offset) in seen {
-            calls.entry(shards.owner(partition)).or_default().push((partition, offset));
+            calls
+                .entry(shards.owner(partition))
+                .or_default()
+                .push((partition, offset));
         }
         let mut by_core = HashMap::with_capacity(calls.len());
         for (core, seen) in calls {
             by_core.insert(core, seen.iter().map(|(partition, _)| *partition).collect());
             shards.watch(core, WatchCall { watcher, seen });
         }
-        Self { shards: shards.clone(), watcher, bell, by_core }
+        Self {
+            shards: shards.clone(),
+            watcher,
+            bell,
+            by_core,
+        }
     }
 
     /// Waits until a partition moved, or for so long.
     pub async fn wait(&self, at_most: Duration) -> bool {
-        self.shards.core().timeout(at_most, self.bell.notified()).await.is_some()
+        self.shards
+            .core()
+            .timeout(at_most, self.bell.notified())
+            .await
+            .is_some()
     }
 }
 
 impl Drop for FetchWatch {
     fn drop(&mut self) {
-        self.shards.watches().bells.borrow_mut().remove(&self.watcher.fetch);
+        self.shards
+            .watches()
+            .bells
+            .borrow_mut()
+            .remove(&self.watcher.fetch);
         for (core, partitions) in std::mem::take(&mut self.by_core) {
             self.shards.unwatch(core, self.watcher, partitions);
         }

@@ -13,7 +13,7 @@ use crate::broker::context::{Context, Request};
 use crate::broker::dispatch::CloseConnection;
 use crate::protocol::error_code::ErrorCode;
 use crate::protocol::message::alter_configs::{
-    AlterConfigsResource, AlterConfigsResourceResponse, AlterConfigsRequest, AlterConfigsResponse,
+    AlterConfigsRequest, AlterConfigsResource, AlterConfigsResourceResponse, AlterConfigsResponse,
 };
 
 /// Replaces all settings of resources.
@@ -31,12 +31,17 @@ pub(in crate::broker) async fn handle(
     let mut response = ask_controller!(cx, AlterConfigs(message)).unwrap_or_else(|| {
         let failed = |(kind, name)| failed(kind, name, ErrorCode::KafkaStorageError);
         let responses = all.into_iter().map(failed).collect();
-        AlterConfigsResponse { responses, ..Default::default() }
+        AlterConfigsResponse {
+            responses,
+            ..Default::default()
+        }
     });
-    response.responses.extend(refused.iter().map(named).filter_map(|(kind, name)| {
-        let code = refusal(kind, &name)?;
-        Some(failed(kind, name, code))
-    }));
+    response
+        .responses
+        .extend(refused.iter().map(named).filter_map(|(kind, name)| {
+            let code = refusal(kind, &name)?;
+            Some(failed(kind, name, code))
+        }));
     Ok(response)
 }
 

@@ -38,7 +38,10 @@ pub(in crate::broker) fn answer(
         everything(&cx.image(), request.version)
     } else {
         let error_code = ErrorCode::InvalidRequest.code();
-        ApiVersionsResponse { error_code, ..Default::default() }
+        ApiVersionsResponse {
+            error_code,
+            ..Default::default()
+        }
     };
     Ok(Response::encode(request, &answer)?)
 }
@@ -74,8 +77,10 @@ fn everything(image: &MetadataImage, version: i16) -> ApiVersionsResponse {
 
 /// What is served, in the order of the keys.
 fn served() -> Vec<ApiVersion> {
-    let mut keys: Vec<_> =
-        SERVED.iter().map(|served| range(served.api, served.versions())).collect();
+    let mut keys: Vec<_> = SERVED
+        .iter()
+        .map(|served| range(served.api, served.versions()))
+        .collect();
     keys.push(range(ApiKey::ApiVersions, ApiVersionsRequest::VERSIONS));
     keys.sort_by_key(|range| range.api_key);
     keys
@@ -126,6 +131,9 @@ mod tests {
     fn an_unknown_version_is_told_the_known_ones() {
         let answer = unknown_version();
         assert_eq!(answer.error_code, 35);
-        assert_eq!(answer.api_keys, [range(ApiKey::ApiVersions, Versions::between(0, 5))]);
+        assert_eq!(
+            answer.api_keys,
+            [range(ApiKey::ApiVersions, Versions::between(0, 5))]
+        );
     }
 }

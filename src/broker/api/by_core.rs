@@ -16,9 +16,16 @@ pub(super) fn find_partition(
     topic: &str,
     index: i32,
 ) -> Result<PartitionId, ErrorCode> {
-    let topic = image.topic(topic).ok_or(ErrorCode::UnknownTopicOrPartition)?;
-    topic.partition(index).ok_or(ErrorCode::UnknownTopicOrPartition)?;
-    Ok(PartitionId { topic_id: topic.id, index })
+    let topic = image
+        .topic(topic)
+        .ok_or(ErrorCode::UnknownTopicOrPartition)?;
+    topic
+        .partition(index)
+        .ok_or(ErrorCode::UnknownTopicOrPartition)?;
+    Ok(PartitionId {
+        topic_id: topic.id,
+        index,
+    })
 }
 
 /// Asks each owner core once, all of them at the same time. What was refused before it could be
@@ -40,14 +47,19 @@ where
             Err(code) => answers[place] = Some(Err(code)),
         }
     }
-    let (places, pending): (Vec<_>, Vec<_>) =
-        groups.into_iter().map(|group| (group.places, ask(group.core, group.questions))).unzip();
+    let (places, pending): (Vec<_>, Vec<_>) = groups
+        .into_iter()
+        .map(|group| (group.places, ask(group.core, group.questions)))
+        .unzip();
     for (places, of_core) in places.into_iter().zip(join_all(pending).await) {
         for (place, answer) in places.into_iter().zip(of_core?) {
             answers[place] = Some(answer.map_err(codes::of_partition));
         }
     }
-    Ok(answers.into_iter().map(|answer| answer.expect("a core answers all it is asked")).collect())
+    Ok(answers
+        .into_iter()
+        .map(|answer| answer.expect("a core answers all it is asked"))
+        .collect())
 }
 
 /// What one core is asked, and where its answers belong.
@@ -63,7 +75,11 @@ fn put<Q>(groups: &mut Vec<Group<Q>>, core: CoreId, place: usize, question: Q) {
             group.places.push(place);
             group.questions.push(question);
         }
-        None => groups.push(Group { core, places: vec![place], questions: vec![question] }),
+        None => groups.push(Group {
+            core,
+            places: vec![place],
+            questions: vec![question],
+        }),
     }
 }
 

@@ -24,12 +24,21 @@ pub(in crate::broker) async fn handle(
     let granted = |name: &str| cx.may(request, Operation::Alter, Resource::Topic(name));
     let refused = take_refused(&mut message.topics, |topic| granted(&topic.name));
     let refused = refused.into_iter().map(|topic| topic.name);
-    let names: Vec<String> = message.topics.iter().map(|topic| topic.name.clone()).collect();
+    let names: Vec<String> = message
+        .topics
+        .iter()
+        .map(|topic| topic.name.clone())
+        .collect();
     let mut response = ask_controller!(cx, CreatePartitions(message)).unwrap_or_else(|| {
         let results = all_failed(names, ErrorCode::KafkaStorageError);
-        CreatePartitionsResponse { results, ..Default::default() }
+        CreatePartitionsResponse {
+            results,
+            ..Default::default()
+        }
     });
-    response.results.extend(all_failed(refused, ErrorCode::TopicAuthorizationFailed));
+    response
+        .results
+        .extend(all_failed(refused, ErrorCode::TopicAuthorizationFailed));
     Ok(response)
 }
 

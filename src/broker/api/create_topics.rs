@@ -27,17 +27,27 @@ pub(in crate::broker) async fn handle(
     let granted = |name: &str| may_create(cx, request, name);
     let refused = take_refused(&mut message.topics, |topic| granted(&topic.name));
     let refused = refused.into_iter().map(|topic| topic.name);
-    let names: Vec<String> = message.topics.iter().map(|topic| topic.name.clone()).collect();
+    let names: Vec<String> = message
+        .topics
+        .iter()
+        .map(|topic| topic.name.clone())
+        .collect();
     let mut response =
         ask_controller!(cx, CreateTopics(message)).unwrap_or_else(|| CreateTopicsResponse {
             topics: all_failed(names, ErrorCode::KafkaStorageError),
             ..Default::default()
         });
     let may_read = |name: &str| cx.may(request, Operation::DescribeConfigs, Resource::Topic(name));
-    for topic in response.topics.iter_mut().filter(|topic| !may_read(&topic.name)) {
+    for topic in response
+        .topics
+        .iter_mut()
+        .filter(|topic| !may_read(&topic.name))
+    {
         withhold_configs(topic);
     }
-    response.topics.extend(all_failed(refused, ErrorCode::TopicAuthorizationFailed));
+    response
+        .topics
+        .extend(all_failed(refused, ErrorCode::TopicAuthorizationFailed));
     Ok(response)
 }
 
@@ -70,9 +80,15 @@ mod tests {
 
     #[test]
     fn configs_are_withheld_from_created_topics_only() {
-        let mut created = CreatableTopicResult { num_partitions: 3, ..Default::default() };
+        let mut created = CreatableTopicResult {
+            num_partitions: 3,
+            ..Default::default()
+        };
         withhold_configs(&mut created);
-        assert_eq!((created.topic_config_error_code, created.num_partitions), (29, -1));
+        assert_eq!(
+            (created.topic_config_error_code, created.num_partitions),
+            (29, -1)
+        );
         let mut failed = all_failed(["a".to_owned()], ErrorCode::KafkaStorageError).remove(0);
         withhold_configs(&mut failed);
         assert_eq!((failed.error_code, failed.topic_config_error_code), (56, 0));

@@ -44,11 +44,20 @@ pub(in crate::broker) async fn handle(
     };
     let mut topics = Vec::with_capacity(message.topics.len());
     for topic in message.topics {
-        let indexes = topic.partitions.iter().map(|partition| partition.partition_index);
+        let indexes = topic
+            .partitions
+            .iter()
+            .map(|partition| partition.partition_index);
         let partitions = indexes.map(&mut answer).collect();
-        topics.push(DeleteRecordsTopicResult { name: topic.name, partitions });
+        topics.push(DeleteRecordsTopicResult {
+            name: topic.name,
+            partitions,
+        });
     }
-    Ok(DeleteRecordsResponse { topics, ..Default::default() })
+    Ok(DeleteRecordsResponse {
+        topics,
+        ..Default::default()
+    })
 }
 
 fn questions(
@@ -61,9 +70,8 @@ fn questions(
     for topic in &message.topics {
         let may = may_delete_from(cx, request, &image, &topic.name);
         questions.extend(topic.partitions.iter().map(|partition| {
-            let id = may.and_then(|()| {
-                find_partition(&image, &topic.name, partition.partition_index)
-            })?;
+            let id =
+                may.and_then(|()| find_partition(&image, &topic.name, partition.partition_index))?;
             match partition.offset {
                 HIGH_WATERMARK.. => Ok((id, partition.offset)),
                 _ => Err(ErrorCode::OffsetOutOfRange),

@@ -30,29 +30,42 @@ pub(in crate::broker) async fn handle(
         name_of(&image, topic).is_none_or(|name| may(Operation::Delete, &name))
     };
     let refused = take_refused(&mut message.topics, may_delete);
-    let refused_names =
-        take_refused(&mut message.topic_names, |name| may(Operation::Delete, name));
+    let refused_names = take_refused(&mut message.topic_names, |name| {
+        may(Operation::Delete, name)
+    });
     let asked = named(&message);
     let mut response = ask_controller!(cx, DeleteTopics(message, request.version))
         .unwrap_or_else(|| all_failed(asked, ErrorCode::KafkaStorageError));
     let tellable = |topic: DeleteTopicState| {
         let name = name_of(&image, &topic).filter(|name| may(Operation::Describe, name));
-        DeleteTopicState { name: topic.name.or(name), topic_id: topic.topic_id }
+        DeleteTopicState {
+            name: topic.name.or(name),
+            topic_id: topic.topic_id,
+        }
     };
     let mut refused: Vec<_> = refused.into_iter().map(tellable).collect();
     refused.extend(refused_names.into_iter().map(by_name));
-    response.responses.extend(all_failed(refused, ErrorCode::TopicAuthorizationFailed).responses);
+    response
+        .responses
+        .extend(all_failed(refused, ErrorCode::TopicAuthorizationFailed).responses);
     Ok(response)
 }
 
 /// The topic's name as named or, by its id, as it is today.
 fn name_of(image: &MetadataImage, topic: &DeleteTopicState) -> Option<String> {
-    let known = || image.topic_by_id(topic.topic_id).map(|topic| topic.name.to_string());
+    let known = || {
+        image
+            .topic_by_id(topic.topic_id)
+            .map(|topic| topic.name.to_string())
+    };
     topic.name.clone().or_else(known)
 }
 
 fn by_name(name: String) -> DeleteTopicState {
-    DeleteTopicState { name: Some(name), ..Default::default() }
+    DeleteTopicState {
+        name: Some(name),
+        ..Default::default()
+    }
 }
 
 /// The topics that a request names in either way.
@@ -83,13 +96,19 @@ mod tests {
     fn every_topic_named_is_answered() {
         let id = Uuid::from_u128(1000);
         let message = DeleteTopicsRequest {
-            topics: vec![DeleteTopicState { name: None, topic_id: id }],
+            topics: vec![DeleteTopicState {
+                name: None,
+                topic_id: id,
+            }],
             topic_names: vec!["a".to_owned()],
             ..Default::default()
         };
         let response = all_failed(named(&message), ErrorCode::KafkaStorageError);
-        let told: Vec<_> =
-            response.responses.iter().map(|topic| (topic.name.as_deref(), topic.topic_id)).collect();
+        let told: Vec<_> = response
+            .responses
+            .iter()
+            .map(|topic| (topic.name.as_deref(), topic.topic_id))
+            .collect();
         assert_eq!(told, [(None, id), (Some("a"), Uuid::ZERO)]);
     }
 }

@@ -30,7 +30,9 @@ pub(in crate::broker) async fn handle(
         return Ok(refused);
     }
     let nodes = nodes(cx, request, &cx.image());
-    let told = nodes.into_iter().filter(|node| message.include_fenced_brokers || !node.fenced);
+    let told = nodes
+        .into_iter()
+        .filter(|node| message.include_fenced_brokers || !node.fenced);
     Ok(DescribeClusterResponse {
         cluster_id: cx.identity.cluster_id.clone(),
         controller_id: cx.identity.node_id,
@@ -50,7 +52,10 @@ fn refusal(endpoint_type: i8) -> Option<DescribeClusterResponse> {
             ErrorCode::MismatchedEndpointType,
             "this endpoint is a broker's, the request asks for controllers".to_owned(),
         ),
-        other => (ErrorCode::UnsupportedEndpointType, format!("no endpoint has type {other}")),
+        other => (
+            ErrorCode::UnsupportedEndpointType,
+            format!("no endpoint has type {other}"),
+        ),
     };
     Some(DescribeClusterResponse {
         error_code: code.code(),
@@ -76,6 +81,9 @@ mod tests {
     #[test]
     fn a_broker_tells_of_brokers_only() {
         let code = |endpoint_type| refusal(endpoint_type).map(|refused| refused.error_code);
-        assert_eq!([code(1), code(2), code(0), code(3)], [None, Some(114), Some(115), Some(115)]);
+        assert_eq!(
+            [code(1), code(2), code(0), code(3)],
+            [None, Some(114), Some(115), Some(115)]
+        );
     }
 }

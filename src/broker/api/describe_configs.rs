@@ -10,9 +10,7 @@ use super::permissions::Caller;
 use crate::broker::context::{Context, Request};
 use crate::broker::dispatch::CloseConnection;
 use crate::metadata::controller::Controller;
-use crate::protocol::message::describe_configs::{
-    DescribeConfigsRequest, DescribeConfigsResponse,
-};
+use crate::protocol::message::describe_configs::{DescribeConfigsRequest, DescribeConfigsResponse};
 
 /// Describes configurations.
 pub(in crate::broker) async fn handle(
@@ -22,6 +20,10 @@ pub(in crate::broker) async fn handle(
 ) -> Result<DescribeConfigsResponse, CloseConnection> {
     let image = cx.image();
     let access = &Caller { cx, request };
-    let controller = Controller { image: &image, config: &cx.config, access };
+    let controller = Controller {
+        image: &image,
+        config: &cx.config,
+        access,
+    };
     Ok(controller.describe_configs(&message))
 }

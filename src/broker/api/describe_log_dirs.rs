@@ -30,7 +30,10 @@ pub(in crate::broker) async fn handle(
 ) -> Result<DescribeLogDirsResponse, CloseConnection> {
     if !cx.may(request, Operation::Describe, Resource::Cluster) {
         let error_code = ErrorCode::ClusterAuthorizationFailed.code();
-        return Ok(DescribeLogDirsResponse { error_code, ..Default::default() });
+        return Ok(DescribeLogDirsResponse {
+            error_code,
+            ..Default::default()
+        });
     }
     let sizes = cx.shards.sizes().await?;
     let dir = &cx.identity.data_dir;
@@ -41,11 +44,17 @@ pub(in crate::broker) async fn handle(
         usable_bytes: free_bytes.map_or(-1, signed),
         ..Default::default()
     };
-    Ok(DescribeLogDirsResponse { results: vec![result], ..Default::default() })
+    Ok(DescribeLogDirsResponse {
+        results: vec![result],
+        ..Default::default()
+    })
 }
 
 fn absolute_name(dir: &Path) -> String {
-    absolute(dir).unwrap_or_else(|_| dir.to_owned()).to_string_lossy().into_owned()
+    absolute(dir)
+        .unwrap_or_else(|_| dir.to_owned())
+        .to_string_lossy()
+        .into_owned()
 }
 
 fn topics(
@@ -56,17 +65,24 @@ fn topics(
     let described = match asked {
         None => {
             let topics = image.topics.sorted().into_iter();
-            topics.map(|topic| described(topic, sizes, topic.partitions.keys().copied())).collect()
+            topics
+                .map(|topic| described(topic, sizes, topic.partitions.keys().copied()))
+                .collect()
         }
         Some(asked) => {
-            let known = asked.iter().filter_map(|asked| Some((asked, image.topic(&asked.topic)?)));
+            let known = asked
+                .iter()
+                .filter_map(|asked| Some((asked, image.topic(&asked.topic)?)));
             let one = |(asked, topic): (&DescribableLogDirTopic, &std::sync::Arc<TopicImage>)| {
                 described(topic, sizes, asked.partitions.iter().copied())
             };
             known.map(one).collect::<Vec<_>>()
         }
     };
-    described.into_iter().filter(|topic| !topic.partitions.is_empty()).collect()
+    described
+        .into_iter()
+        .filter(|topic| !topic.partitions.is_empty())
+        .collect()
 }
 
 fn described(
@@ -75,9 +91,16 @@ fn described(
     indexes: impl Iterator<Item = i32>,
 ) -> DescribeLogDirsTopic {
     let partition = |partition_index| {
-        let id = PartitionId { topic_id: topic.id, index: partition_index };
+        let id = PartitionId {
+            topic_id: topic.id,
+            index: partition_index,
+        };
         let partition_size = signed(*sizes.get(&id)?);
-        Some(DescribeLogDirsPartition { partition_index, partition_size, ..Default::default() })
+        Some(DescribeLogDirsPartition {
+            partition_index,
+            partition_size,
+            ..Default::default()
+        })
     };
     DescribeLogDirsTopic {
         name: topic.name.to_string(),
@@ -98,11 +121,24 @@ mod tests {
     #[test]
     fn partitions_that_are_not_there_are_left_out() {
         let id = Uuid::from_u128(1000);
-        let topic = TopicImage { name: "a".into(), id, partitions: BTreeMap::new() };
-        let sizes = Sizes::from([(PartitionId { topic_id: id, index: 1 }, 77)]);
+        let topic = TopicImage {
+            name: "a".into(),
+            id,
+            partitions: BTreeMap::new(),
+        };
+        let sizes = Sizes::from([(
+            PartitionId {
+                topic_id: id,
+                index: 1,
+            },
+            77,
+        )]);
         let told = described(&topic, &sizes, 0..3);
-        let told: Vec<_> =
-            told.partitions.iter().map(|told| (told.partition_index, told.partition_size)).collect();
+        let told: Vec<_> = told
+            .partitions
+            .iter()
+            .map(|told| (told.partition_index, told.partition_size))
+            .collect();
         assert_eq!(told, [(1, 77)]);
     }
 

@@ -40,7 +40,10 @@ pub(in crate::broker) async fn handle(
     let mut page = Page {
         image: &image,
         nodes: &nodes,
-        left: page_len(cx.config.topics.partitions_described_max, message.response_partition_limit),
+        left: page_len(
+            cx.config.topics.partitions_described_max,
+            message.response_partition_limit,
+        ),
         response: DescribeTopicPartitionsResponse::default(),
     };
     page.fill(&granted, message.cursor.as_ref());
@@ -52,7 +55,9 @@ pub(in crate::broker) async fn handle(
     if !message.topics.is_empty() {
         let refused = refused.into_iter();
         let code = ErrorCode::TopicAuthorizationFailed;
-        response.topics.extend(refused.map(|name| failed(code, name)));
+        response
+            .topics
+            .extend(refused.map(|name| failed(code, name)));
     }
     Ok(response)
 }
@@ -79,10 +84,17 @@ fn names_from_cursor<'a>(
     image: &'a MetadataImage,
     message: &'a DescribeTopicPartitionsRequest,
 ) -> BTreeSet<&'a str> {
-    let from = message.cursor.as_ref().map_or("", |cursor| &cursor.topic_name);
+    let from = message
+        .cursor
+        .as_ref()
+        .map_or("", |cursor| &cursor.topic_name);
     let mut names: BTreeSet<&str> = match message.topics.is_empty() {
         true => image.topics.iter().map(|topic| &*topic.name).collect(),
-        false => message.topics.iter().map(|topic| topic.name.as_str()).collect(),
+        false => message
+            .topics
+            .iter()
+            .map(|topic| topic.name.as_str())
+            .collect(),
     };
     names.split_off(from)
 }
@@ -135,7 +147,10 @@ impl Page<'_> {
     }
 
     fn stop_at(&mut self, name: &str, partition_index: i32) {
-        let cursor = Cursor { topic_name: name.to_owned(), partition_index };
+        let cursor = Cursor {
+            topic_name: name.to_owned(),
+            partition_index,
+        };
         self.response.next_cursor = Some(cursor);
     }
 
@@ -195,7 +210,12 @@ mod tests {
 
     fn asking(names: &[&str], cursor: Option<(&str, i32)>) -> DescribeTopicPartitionsRequest {
         DescribeTopicPartitionsRequest {
-            topics: names.iter().map(|name| TopicRequest { name: (*name).to_owned() }).collect(),
+            topics: names
+                .iter()
+                .map(|name| TopicRequest {
+                    name: (*name).to_owned(),
+                })
+                .collect(),
             cursor: cursor.map(|(topic, partition_index)| Cursor {
                 topic_name: topic.to_owned(),
                 partition_index,
@@ -232,9 +252,17 @@ mod tests {
     fn a_full_page_points_at_the_next_topic() {
         let image = MetadataImage::default();
         let response = DescribeTopicPartitionsResponse::default();
-        let mut page = Page { image: &image, nodes: &[], left: 0, response };
+        let mut page = Page {
+            image: &image,
+            nodes: &[],
+            left: 0,
+            response,
+        };
         page.fill(&["a", "b"], None);
         let cursor = page.response.next_cursor.expect("more is to come");
-        assert_eq!((cursor.topic_name.as_str(), cursor.partition_index), ("a", 0));
+        assert_eq!(
+            (cursor.topic_name.as_str(), cursor.partition_index),
+            ("a", 0)
+        );
     }
 }

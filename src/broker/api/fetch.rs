@@ -75,8 +75,14 @@ pub(in crate::broker) async fn start(
     };
     let (session_id, incremental, partitions) = match merged {
         FetchPlan::Error(code) => return refuse(&request, code),
-        FetchPlan::Full { session_id, partitions } => (session_id, false, partitions),
-        FetchPlan::Incremental { session_id, partitions } => (session_id, true, partitions),
+        FetchPlan::Full {
+            session_id,
+            partitions,
+        } => (session_id, false, partitions),
+        FetchPlan::Incremental {
+            session_id,
+            partitions,
+        } => (session_id, true, partitions),
     };
     let wait = Duration::from_millis(u64::try_from(message.max_wait_ms).unwrap_or(0));
     let bytes = |number: i32| usize::try_from(number).unwrap_or(0);
@@ -92,11 +98,16 @@ pub(in crate::broker) async fn start(
         request,
     };
     let cx = cx.clone();
-    Ok(Started::Later(Box::pin(async move { fetch.run(&cx).await })))
+    Ok(Started::Later(Box::pin(
+        async move { fetch.run(&cx).await },
+    )))
 }
 
 fn refuse(request: &Request, code: ErrorCode) -> Result<Started, CloseConnection> {
-    let response = FetchResponse { error_code: code.code(), ..Default::default() };
+    let response = FetchResponse {
+        error_code: code.code(),
+        ..Default::default()
+    };
     Ok(Started::Ready(Response::encode(request, &response)?))
 }
 
@@ -116,14 +127,23 @@ fn session_request(message: &FetchRequest, version: i16) -> SessionRequest {
                 current_leader_epoch: wanted.current_leader_epoch,
                 last_fetched_epoch: wanted.last_fetched_epoch,
             };
-            (FetchKey { topic: key.clone(), partition: wanted.partition }, position)
+            (
+                FetchKey {
+                    topic: key.clone(),
+                    partition: wanted.partition,
+                },
+                position,
+            )
         }));
     }
     let mut forgotten = Vec::new();
     for topic in &message.forgotten_topics_data {
         let key = topic_key(&topic.topic, topic.topic_id);
         let indexes = topic.partitions.iter();
-        forgotten.extend(indexes.map(|&partition| FetchKey { topic: key.clone(), partition }));
+        forgotten.extend(indexes.map(|&partition| FetchKey {
+            topic: key.clone(),
+            partition,
+        }));
     }
     SessionRequest {
         session_id: message.session_id,
@@ -169,9 +189,9 @@ impl Fetch {
     ) -> Result<PartitionId, ErrorCode> {
         let topic = match &key.topic {
             TopicKey::Id(id) => image.topic_by_id(*id).ok_or(ErrorCode::UnknownTopicId)?,
-            TopicKey::Name(name) => {
-                image.topic(name).ok_or(ErrorCode::UnknownTopicOrPartition)?
-            }
+            TopicKey::Name(name) => image
+                .topic(name)
+                .ok_or(ErrorCode::UnknownTopicOrPartition)?,
         };
         if !cx.may(&self.request, Operation::Read, Resource::Topic(&topic.name)) {
             return Err(ErrorCode::TopicAuthorizationFailed);
@@ -227,7 +247,11 @@ impl Fetch {
     ) -> ReadRequest {
         let wanted = usize::try_from(position.partition_bytes_max).unwrap_or(0);
         // When slow readers hold much of the core's memory already, one batch has to do.
-        let bytes_max = if cx.sending.is_exhausted() { 1 } else { wanted.min(self.bytes_max) };
+        let bytes_max = if cx.sending.is_exhausted() {
+            1
+        } else {
+            wanted.min(self.bytes_max)
+        };
         ReadRequest {
             partition,
             offset: position.fetch_offset,
@@ -276,8 +300,10 @@ impl Fetch {
         drop(sessions);
         let response = self.response(&told);
         let encoded = self.request.head().respond(&response)?;
-        let bodies: Vec<Vec<Slice>> =
-            told.into_iter().map(|(_, outcome)| slices(outcome.data)).collect();
+        let bodies: Vec<Vec<Slice>> = told
+            .into_iter()
+            .map(|(_, outcome)| slices(outcome.data))
+            .collect();
         let lease = cx.sending.lease(encoded.total_len());
         Ok(Response::with_bodies(encoded, bodies).holding(lease))
     }
@@ -291,10 +317,16 @@ impl Fetch {
                 last = Some(&key.topic);
             }
             let topic = responses.last_mut().expect("one was just pushed");
-            topic.partitions.push(self.partition_data(key.partition, outcome));
+            topic
+                .partitions
+                .push(self.partition_data(key.partition, outcome));
         }
         FetchResponse {
-            session_id: if self.request.version >= 7 { self.session_id } else { 0 },
+            session_id: if self.request.version >= 7 {
+                self.session_id
+            } else {
+                0
+            },
             responses,
             ..Default::default()
         }
@@ -306,10 +338,17 @@ impl Fetch {
             partition_index,
             error_code: outcome.code.code(),
             high_watermark: outcome.high_watermark,
-            last_stable_offset: if self.read_committed { outcome.high_watermark } else { -1 },
+            last_stable_offset: if self.read_committed {
+                outcome.high_watermark
+            } else {
+                -1
+            },
             log_start_offset: outcome.log_start,
             diverging_epoch: diverging.map_or_else(EpochEndOffset::default, |(epoch, end)| {
-                EpochEndOffset { epoch, end_offset: end }
+                EpochEndOffset {
+                    epoch,
+                    end_offset: end,
+                }
             }),
             aborted_transactions: self.read_committed.then(Vec::new),
             records: Some(RecordsField::Spliced(outcome.data.len())),
@@ -323,7 +362,11 @@ fn topic_response<'a>(key: &'a TopicKey) -> FetchableTopicResponse<'a> {
         TopicKey::Name(name) => (&**name, Uuid::ZERO),
         TopicKey::Id(id) => ("", *id),
     };
-    FetchableTopicResponse { topic, topic_id, ..Default::default() }
+    FetchableTopicResponse {
+        topic,
+        topic_id,
+        ..Default::default()
+    }
 }
 
 fn slices(data: ReadData) -> Vec<Slice> {
@@ -331,14 +374,24 @@ fn slices(data: ReadData) -> Vec<Slice> {
         ReadData::Empty => Vec::new(),
         ReadData::Memory(chunks) => chunks.into_iter().map(Slice::Chunk).collect(),
         ReadData::File(range) => {
-            vec![Slice::File { file: range.file, position: range.position, len: range.bytes }]
+            vec![Slice::File {
+                file: range.file,
+                position: range.position,
+                len: range.bytes,
+            }]
         }
     }
 }
 
 impl Outcome {
     fn refused(code: ErrorCode) -> Self {
-        Self { code, high_watermark: -1, log_start: -1, diverging: None, data: ReadData::Empty }
+        Self {
+            code,
+            high_watermark: -1,
+            log_start: -1,
+            diverging: None,
+            data: ReadData::Empty,
+        }
     }
 
     fn is_exceptional(&self) -> bool {
@@ -365,7 +418,11 @@ impl From<Result<ReadDone, ReadRefused>> for Outcome {
                 diverging: done.diverging,
                 data: done.data,
             },
-            Err(ReadRefused { error, high_watermark, log_start }) => Self {
+            Err(ReadRefused {
+                error,
+                high_watermark,
+                log_start,
+            }) => Self {
                 high_watermark: known_to_client(error, high_watermark),
                 log_start: known_to_client(error, log_start),
                 ..Self::refused(codes::of_partition(error))
@@ -376,5 +433,9 @@ impl From<Result<ReadDone, ReadRefused>> for Outcome {
 
 /// Only a reader out of range is told where the log is.
 fn known_to_client(error: PartitionError, offset: Offset) -> Offset {
-    if error == PartitionError::OffsetOutOfRange { offset } else { -1 }
+    if error == PartitionError::OffsetOutOfRange {
+        offset
+    } else {
+        -1
+    }
 }

@@ -29,7 +29,10 @@ pub(in crate::broker) async fn handle(
     if request.version >= KEYS_FROM {
         let keys = message.coordinator_keys.iter();
         let coordinators = keys.map(|key| absent(key, code(key))).collect();
-        return Ok(FindCoordinatorResponse { coordinators, ..Default::default() });
+        return Ok(FindCoordinatorResponse {
+            coordinators,
+            ..Default::default()
+        });
     }
     let code = code(&message.key);
     Ok(FindCoordinatorResponse {
@@ -43,15 +46,21 @@ pub(in crate::broker) async fn handle(
 
 fn refusal(cx: &Context, request: &Request, key_type: i8, key: &str) -> ErrorCode {
     let (operation, resource, refused) = match key_type {
-        0 => (Operation::Describe, Resource::Group(key), ErrorCode::GroupAuthorizationFailed),
+        0 => (
+            Operation::Describe,
+            Resource::Group(key),
+            ErrorCode::GroupAuthorizationFailed,
+        ),
         1 => (
             Operation::Describe,
             Resource::TransactionalId(key),
             ErrorCode::TransactionalIdAuthorizationFailed,
         ),
-        2 if request.version >= SHARES_FROM => {
-            (Operation::ClusterAction, Resource::Cluster, ErrorCode::ClusterAuthorizationFailed)
-        }
+        2 if request.version >= SHARES_FROM => (
+            Operation::ClusterAction,
+            Resource::Cluster,
+            ErrorCode::ClusterAuthorizationFailed,
+        ),
         _ => return ErrorCode::InvalidRequest,
     };
     if cx.may(request, operation, resource) {
@@ -80,6 +89,9 @@ mod tests {
     fn an_absent_coordinator_is_nowhere() {
         let coordinator = absent("group", ErrorCode::CoordinatorNotAvailable);
         assert_eq!((coordinator.node_id, coordinator.port), (-1, -1));
-        assert_eq!((coordinator.host.as_str(), coordinator.error_code), ("", 15));
+        assert_eq!(
+            (coordinator.host.as_str(), coordinator.error_code),
+            ("", 15)
+        );
     }
 }

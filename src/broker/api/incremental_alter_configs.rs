@@ -13,7 +13,8 @@ use crate::broker::context::{Context, Request};
 use crate::broker::dispatch::CloseConnection;
 use crate::protocol::error_code::ErrorCode;
 use crate::protocol::message::incremental_alter_configs::{
-    AlterConfigsResource, AlterConfigsResourceResponse, IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse,
+    AlterConfigsResource, AlterConfigsResourceResponse, IncrementalAlterConfigsRequest,
+    IncrementalAlterConfigsResponse,
 };
 
 /// Changes single settings of resources.
@@ -31,12 +32,17 @@ pub(in crate::broker) async fn handle(
     let mut response = ask_controller!(cx, IncrementalAlterConfigs(message)).unwrap_or_else(|| {
         let failed = |(kind, name)| failed(kind, name, ErrorCode::KafkaStorageError);
         let responses = all.into_iter().map(failed).collect();
-        IncrementalAlterConfigsResponse { responses, ..Default::default() }
+        IncrementalAlterConfigsResponse {
+            responses,
+            ..Default::default()
+        }
     });
-    response.responses.extend(refused.iter().map(named).filter_map(|(kind, name)| {
-        let code = refusal(kind, &name)?;
-        Some(failed(kind, name, code))
-    }));
+    response
+        .responses
+        .extend(refused.iter().map(named).filter_map(|(kind, name)| {
+            let code = refusal(kind, &name)?;
+            Some(failed(kind, name, code))
+        }));
     Ok(response)
 }
 

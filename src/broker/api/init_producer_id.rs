@@ -110,14 +110,27 @@ mod tests {
     fn a_block_is_given_out_once() {
         let ids = ProducerIds::default();
         assert_eq!(take(&ids), None);
-        refill(&ids, ProducerIdBlock { first: 1000, len: 2 });
-        assert_eq!([take(&ids), take(&ids), take(&ids)], [Some(1000), Some(1001), None]);
+        refill(
+            &ids,
+            ProducerIdBlock {
+                first: 1000,
+                len: 2,
+            },
+        );
+        assert_eq!(
+            [take(&ids), take(&ids), take(&ids)],
+            [Some(1000), Some(1001), None]
+        );
     }
 
     #[test]
     fn an_id_comes_with_its_epoch() {
         let named = |producer_id, producer_epoch| {
-            is_half_named(&InitProducerIdRequest { producer_id, producer_epoch, ..Default::default() })
+            is_half_named(&InitProducerIdRequest {
+                producer_id,
+                producer_epoch,
+                ..Default::default()
+            })
         };
         assert!(!named(-1, -1) && !named(5, 0));
         assert!(named(5, -1) && named(-1, 0));

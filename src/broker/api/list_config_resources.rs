@@ -21,6 +21,10 @@ pub(in crate::broker) async fn handle(
 ) -> Result<ListConfigResourcesResponse, CloseConnection> {
     let image = cx.image();
     let access = &Caller { cx, request };
-    let controller = Controller { image: &image, config: &cx.config, access };
+    let controller = Controller {
+        image: &image,
+        config: &cx.config,
+        access,
+    };
     Ok(controller.list_config_resources(&message, request.version))
 }

@@ -35,13 +35,19 @@ pub(in crate::broker) async fn handle(
 ) -> Result<ListOffsetsResponse, CloseConnection> {
     let queries = queries(cx, request, &message);
     let owner = |query: &OffsetQuery| cx.shards.owner(query.partition);
-    let found = ask_owners(queries, owner, |core, queries| cx.shards.offsets(core, queries)).await?;
+    let found = ask_owners(queries, owner, |core, queries| {
+        cx.shards.offsets(core, queries)
+    })
+    .await?;
     let mut found = found.into_iter();
     let answer = |partition: &ListOffsetsPartition| {
         let found = found.next().expect("an answer for each partition");
         answer(partition.partition_index, found, request.version)
     };
-    Ok(ListOffsetsResponse { topics: per_partition(&message.topics, answer), ..Default::default() })
+    Ok(ListOffsetsResponse {
+        topics: per_partition(&message.topics, answer),
+        ..Default::default()
+    })
 }
 
 fn queries(
@@ -100,7 +106,10 @@ fn target(timestamp: i64, version: i16) -> Option<OffsetTarget> {
 fn repeated(topics: &[ListOffsetsTopic]) -> HashSet<(&str, i32)> {
     let mut seen = HashSet::new();
     let named = topics.iter().flat_map(|topic| {
-        topic.partitions.iter().map(|partition| (topic.name.as_str(), partition.partition_index))
+        topic
+            .partitions
+            .iter()
+            .map(|partition| (topic.name.as_str(), partition.partition_index))
     });
     named.filter(|partition| !seen.insert(*partition)).collect()
 }
@@ -119,7 +128,11 @@ fn answer(
         error_code: code.code(),
         timestamp: found.timestamp,
         offset: found.offset,
-        leader_epoch: if version >= EPOCHS_FROM { found.leader_epoch } else { -1 },
+        leader_epoch: if version >= EPOCHS_FROM {
+            found.leader_epoch
+        } else {
+            -1
+        },
     }
 }
 
@@ -141,7 +154,15 @@ mod tests {
     #[test]
     fn sentinels_belong_to_versions() {
         let since = |timestamp| (1..=11).find(|version| target(timestamp, *version).is_some());
-        let expected = [(-1, 1), (-2, 1), (-3, 7), (-4, 8), (-5, 9), (-6, 11), (0, 1)];
+        let expected = [
+            (-1, 1),
+            (-2, 1),
+            (-3, 7),
+            (-4, 8),
+            (-5, 9),
+            (-6, 11),
+            (0, 1),
+        ];
         for (timestamp, version) in expected {
             assert_eq!(since(timestamp), Some(version), "{timestamp}");
         }
@@ -154,7 +175,10 @@ mod tests {
             name: name.to_owned(),
             partitions: indexes
                 .iter()
-                .map(|index| ListOffsetsPartition { partition_index: *index, ..Default::default() })
+                .map(|index| ListOffsetsPartition {
+                    partition_index: *index,
+                    ..Default::default()
+                })
                 .collect(),
         };
         let topics = [topic("a", &[0, 1]), topic("b", &[0, 0]), topic("a", &[1])];
@@ -163,7 +187,11 @@ mod tests {
 
     #[test]
     fn epochs_are_told_only_where_the_version_has_them() {
-        let found = OffsetFound { offset: 3, timestamp: 4, leader_epoch: 5 };
+        let found = OffsetFound {
+            offset: 3,
+            timestamp: 4,
+            leader_epoch: 5,
+        };
         assert_eq!(answer(0, Ok(found), 3).leader_epoch, -1);
         assert_eq!(answer(0, Ok(found), 4).leader_epoch, 5);
     }

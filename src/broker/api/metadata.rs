@@ -51,7 +51,12 @@ pub(in crate::broker) async fn handle(
     create_missing(cx, request, &message).await?;
     let image = cx.image();
     let nodes = nodes::nodes(cx, request, &image);
-    let view = View { cx, request, image: &image, nodes: &nodes };
+    let view = View {
+        cx,
+        request,
+        image: &image,
+        nodes: &nodes,
+    };
     let mut topics = match named_topics(&message, request.version) {
         None => view.all(),
         Some(named) => view.each(named),
@@ -60,7 +65,11 @@ pub(in crate::broker) async fn handle(
         tell_operations(cx, request, &mut topics);
     }
     Ok(MetadataResponse {
-        brokers: nodes.iter().filter(|node| !node.fenced).map(broker).collect(),
+        brokers: nodes
+            .iter()
+            .filter(|node| !node.fenced)
+            .map(broker)
+            .collect(),
         cluster_id: Some(cx.identity.cluster_id.clone()),
         controller_id: cx.identity.node_id,
         topics,
@@ -89,7 +98,10 @@ fn refuse(named: &[MetadataRequestTopic]) -> MetadataResponse {
         let name = topic.name.clone().unwrap_or_default();
         failed(ErrorCode::InvalidRequest, Some(name), Uuid::ZERO)
     };
-    MetadataResponse { topics: named.iter().map(refused).collect(), ..Default::default() }
+    MetadataResponse {
+        topics: named.iter().map(refused).collect(),
+        ..Default::default()
+    }
 }
 
 /// Has the topics created that are missing and may be; returns when they are there.
@@ -98,16 +110,14 @@ async fn create_missing(
     request: &Request,
     message: &MetadataRequest,
 ) -> Result<(), CloseConnection> {
-    let agreed =
-        message.allow_auto_topic_creation || request.version < CREATION_DECLINABLE_FROM;
+    let agreed = message.allow_auto_topic_creation || request.version < CREATION_DECLINABLE_FROM;
     if !agreed || !cx.config.topics.auto_create {
         return Ok(());
     }
     let image = cx.image();
     let named = named_topics(message, request.version).unwrap_or_default();
     let may = |name: &str| {
-        cx.may(request, Operation::Describe, Resource::Topic(name))
-            && may_create(cx, request, name)
+        cx.may(request, Operation::Describe, Resource::Topic(name)) && may_create(cx, request, name)
     };
     let missing = missing(&image, named).into_iter().filter(|name| may(name));
     let missing: Vec<String> = missing.map(str::to_owned).collect();
@@ -140,13 +150,18 @@ struct View<'a> {
 impl View<'_> {
     fn all(&self) -> Vec<MetadataResponseTopic> {
         let topics = self.image.topics.sorted().into_iter();
-        topics.filter(|topic| self.may_describe(&topic.name)).map(|topic| self.topic(topic)).collect()
+        topics
+            .filter(|topic| self.may_describe(&topic.name))
+            .map(|topic| self.topic(topic))
+            .collect()
     }
 
     /// The topics named, each once, in the order of the request.
     fn each(&self, named: &[MetadataRequestTopic]) -> Vec<MetadataResponseTopic> {
         let mut seen = HashSet::new();
-        let named = named.iter().filter(|topic| seen.insert((topic.topic_id, &topic.name)));
+        let named = named
+            .iter()
+            .filter(|topic| seen.insert((topic.topic_id, &topic.name)));
         let one = |topic: &MetadataRequestTopic| match topic.topic_id {
             Uuid::ZERO => self.by_name(topic.name.as_deref().unwrap_or_default()),
             id => self.by_id(id),
@@ -181,7 +196,8 @@ impl View<'_> {
     }
 
     fn may_describe(&self, name: &str) -> bool {
-        self.cx.may(self.request, Operation::Describe, Resource::Topic(name))
+        self.cx
+            .may(self.request, Operation::Describe, Resource::Topic(name))
     }
 
     fn topic(&self, topic: &TopicImage) -> MetadataResponseTopic {
@@ -190,7 +206,9 @@ impl View<'_> {
             name: Some(topic.name.to_string()),
             topic_id: topic.id,
             is_internal: is_internal(&topic.name),
-            partitions: partitions.map(|(index, image)| self.partition(*index, image)).collect(),
+            partitions: partitions
+                .map(|(index, image)| self.partition(*index, image))
+                .collect(),
             ..Default::default()
         }
     }
@@ -217,12 +235,20 @@ impl View<'_> {
 fn failed(code: ErrorCode, name: Option<String>, topic_id: Uuid) -> MetadataResponseTopic {
     let is_internal = name.as_deref().is_some_and(is_internal);
     let error_code = code.code();
-    MetadataResponseTopic { error_code, name, topic_id, is_internal, ..Default::default() }
+    MetadataResponseTopic {
+        error_code,
+        name,
+        topic_id,
+        is_internal,
+        ..Default::default()
+    }
 }
 
 /// Adds what the caller may do to each topic that is told of.
 fn tell_operations(cx: &Context, request: &Request, topics: &mut [MetadataResponseTopic]) {
-    let told = topics.iter_mut().filter(|topic| topic.error_code == ErrorCode::None.code());
+    let told = topics
+        .iter_mut()
+        .filter(|topic| topic.error_code == ErrorCode::None.code());
     for topic in told {
         let name = topic.name.as_deref().unwrap_or_default();
         topic.topic_authorized_operations = topic_operations(cx, request, name);
@@ -243,12 +269,18 @@ mod tests {
     use super::*;
 
     fn named(name: &str) -> MetadataRequestTopic {
-        MetadataRequestTopic { name: Some(name.to_owned()), ..Default::default() }
+        MetadataRequestTopic {
+            name: Some(name.to_owned()),
+            ..Default::default()
+        }
     }
 
     #[test]
     fn an_empty_list_means_all_in_version_0_and_none_later() {
-        let request = |topics| MetadataRequest { topics, ..Default::default() };
+        let request = |topics| MetadataRequest {
+            topics,
+            ..Default::default()
+        };
         assert_eq!(named_topics(&request(Some(vec![])), 0), None);
         assert_eq!(named_topics(&request(Some(vec![])), 1), Some(&[][..]));
         assert_eq!(named_topics(&request(None), 1), None);
@@ -256,7 +288,10 @@ mod tests {
 
     #[test]
     fn ids_need_version_12() {
-        let by_id = MetadataRequestTopic { topic_id: Uuid::from_u128(1000), name: None };
+        let by_id = MetadataRequestTopic {
+            topic_id: Uuid::from_u128(1000),
+            name: None,
+        };
         assert!(!ids_fit(&[named("a"), by_id.clone()], 11));
         assert!(ids_fit(&[named("a"), by_id], 12));
         assert!(ids_fit(&[named("a")], 10));

@@ -32,8 +32,9 @@ pub(super) fn nodes(cx: &Context, request: &Request, image: &MetadataImage) -> V
         fenced: false,
     };
     let others = image.brokers.values().filter(|broker| broker.id != own.id);
-    let mut nodes: Vec<Node> =
-        others.filter_map(|broker| registered(broker, &listener.name)).collect();
+    let mut nodes: Vec<Node> = others
+        .filter_map(|broker| registered(broker, &listener.name))
+        .collect();
     nodes.push(own);
     nodes.sort_by_key(|node| node.id);
     nodes
@@ -65,13 +66,24 @@ pub(super) fn leader(
         return Ok(leader);
     }
     let lives = leader != NO_LEADER
-        && image.brokers.get(&leader).is_some_and(|broker| broker.is_active());
-    Err(if lives { ErrorCode::ListenerNotFound } else { ErrorCode::LeaderNotAvailable })
+        && image
+            .brokers
+            .get(&leader)
+            .is_some_and(|broker| broker.is_active());
+    Err(if lives {
+        ErrorCode::ListenerNotFound
+    } else {
+        ErrorCode::LeaderNotAvailable
+    })
 }
 
 /// The replicas on brokers that do not serve.
 pub(super) fn offline(nodes: &[Node], replicas: &[NodeId]) -> Vec<NodeId> {
-    replicas.iter().copied().filter(|replica| !serves(nodes, *replica)).collect()
+    replicas
+        .iter()
+        .copied()
+        .filter(|replica| !serves(nodes, *replica))
+        .collect()
 }
 
 #[cfg(test)]
@@ -79,7 +91,13 @@ mod tests {
     use super::*;
 
     fn node(id: NodeId, fenced: bool) -> Node {
-        Node { id, host: "h".to_owned(), port: 9092, rack: None, fenced }
+        Node {
+            id,
+            host: "h".to_owned(),
+            port: 9092,
+            rack: None,
+            fenced,
+        }
     }
 
     #[test]
@@ -94,7 +112,10 @@ mod tests {
         let nodes = [node(1, false), node(2, true)];
         assert_eq!(leader(&image, &nodes, 1), Ok(1));
         for absent in [2, 3, NO_LEADER] {
-            assert_eq!(leader(&image, &nodes, absent), Err(ErrorCode::LeaderNotAvailable));
+            assert_eq!(
+                leader(&image, &nodes, absent),
+                Err(ErrorCode::LeaderNotAvailable)
+            );
         }
     }
 }

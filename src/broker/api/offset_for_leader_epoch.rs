@@ -30,15 +30,26 @@ pub(in crate::broker) async fn handle(
         let end = ends.next().expect("an answer for each partition");
         let (leader_epoch, end_offset) = end.unwrap_or((-1, -1));
         let error_code = end.err().unwrap_or(ErrorCode::None).code();
-        EpochEndOffset { error_code, partition, leader_epoch, end_offset }
+        EpochEndOffset {
+            error_code,
+            partition,
+            leader_epoch,
+            end_offset,
+        }
     };
     let mut topics = Vec::with_capacity(message.topics.len());
     for topic in message.topics {
         let indexes = topic.partitions.iter().map(|partition| partition.partition);
         let partitions = indexes.map(&mut answer).collect();
-        topics.push(OffsetForLeaderTopicResult { topic: topic.topic, partitions });
+        topics.push(OffsetForLeaderTopicResult {
+            topic: topic.topic,
+            partitions,
+        });
     }
-    Ok(OffsetForLeaderEpochResponse { topics, ..Default::default() })
+    Ok(OffsetForLeaderEpochResponse {
+        topics,
+        ..Default::default()
+    })
 }
 
 fn queries(
@@ -50,8 +61,7 @@ fn queries(
     let is_broker = cx.may(request, Operation::ClusterAction, Resource::Cluster);
     let mut queries = Vec::new();
     for topic in &message.topics {
-        let may =
-            is_broker || cx.may(request, Operation::Describe, Resource::Topic(&topic.topic));
+        let may = is_broker || cx.may(request, Operation::Describe, Resource::Topic(&topic.topic));
         queries.extend(topic.partitions.iter().map(|partition| {
             if !may {
                 return Err(ErrorCode::TopicAuthorizationFailed);

@@ -31,13 +31,19 @@ const OF_CLUSTER: [(Operation, u8); 7] = [
 
 /// Everything the caller may do to a topic.
 pub(super) fn topic_operations(cx: &Context, request: &Request, topic: &str) -> i32 {
-    bits(&OF_TOPIC, |operation| cx.may(request, operation, Resource::Topic(topic)))
+    bits(&OF_TOPIC, |operation| {
+        cx.may(request, operation, Resource::Topic(topic))
+    })
 }
 
 /// Everything the caller may do to the cluster; nothing if that is not for the caller to know.
 pub(super) fn cluster_operations(cx: &Context, request: &Request) -> i32 {
     let may = |operation| cx.may(request, operation, Resource::Cluster);
-    if may(Operation::Describe) { bits(&OF_CLUSTER, may) } else { 0 }
+    if may(Operation::Describe) {
+        bits(&OF_CLUSTER, may)
+    } else {
+        0
+    }
 }
 
 fn bits(operations: &[(Operation, u8)], may: impl Fn(Operation) -> bool) -> i32 {
@@ -68,7 +74,11 @@ impl Access for Caller<'_> {
     }
 
     fn may_configure_cluster(&self, change: bool) -> bool {
-        let operation = if change { Operation::AlterConfigs } else { Operation::DescribeConfigs };
+        let operation = if change {
+            Operation::AlterConfigs
+        } else {
+            Operation::DescribeConfigs
+        };
         self.cx.may(self.request, operation, Resource::Cluster)
     }
 }
@@ -88,8 +98,9 @@ pub(super) fn config_refusal(caller: &impl Access, kind: i8, name: &str) -> Opti
         ResourceType::Broker
         | ResourceType::BrokerLogger
         | ResourceType::ClientMetrics
-        | ResourceType::Group => (!caller.may_configure_cluster(true))
-            .then_some(ErrorCode::ClusterAuthorizationFailed),
+        | ResourceType::Group => {
+            (!caller.may_configure_cluster(true)).then_some(ErrorCode::ClusterAuthorizationFailed)
+        }
         ResourceType::Other(_) => None,
     }
 }

@@ -88,11 +88,20 @@ pub(in crate::broker) async fn start(
     let (topics, items) = share_out(cx, &request, &message, &frame, &mut calls).await;
     let pending: Vec<_> = calls
         .into_iter()
-        .map(|(core, batches)| (core, cx.shards.append(core, AppendCall { promise, batches })))
+        .map(|(core, batches)| {
+            (
+                core,
+                cx.shards.append(core, AppendCall { promise, batches }),
+            )
+        })
         .collect();
     let mut request = request;
     request.frame = Chunk::empty();
-    let placed = Placed { request, topics, items };
+    let placed = Placed {
+        request,
+        topics,
+        items,
+    };
     Ok(Started::Later(Box::pin(finish(placed, promise, pending))))
 }
 
@@ -108,17 +117,27 @@ async fn share_out(
     let (mut topics, mut items) = (Vec::new(), Vec::new());
     for (at, data) in message.topic_data.iter().enumerate() {
         let topic = find_topic(&image, request.version, data.name, data.topic_id);
-        topics.push(Topic { name: data.name.to_owned(), id: data.topic_id });
+        topics.push(Topic {
+            name: data.name.to_owned(),
+            id: data.topic_id,
+        });
         let admitted = topic.and_then(|topic| {
             admit(cx, request, topic)?;
             Ok((topic, topic_config(&cx.config, &image, &topic.name)))
         });
         for part in &data.partition_data {
-            let bytes = part.records.as_ref().and_then(|field| field.bytes()).unwrap_or_default();
+            let bytes = part
+                .records
+                .as_ref()
+                .and_then(|field| field.bytes())
+                .unwrap_or_default();
             let batch = match &admitted {
                 Err(code) => Err(Refusal::from(*code)),
                 Ok((topic, config)) => {
-                    let id = PartitionId { topic_id: topic.id, index: part.index };
+                    let id = PartitionId {
+                        topic_id: topic.id,
+                        index: part.index,
+                    };
                     prepare(cx, request, topic, config, id, slice_of(frame, bytes)).await
                 }
             };
@@ -128,10 +147,17 @@ async fn share_out(
                     let core = cx.shards.owner(batch.partition);
                     let batches = calls.entry(core).or_default();
                     batches.push(batch);
-                    Share::Sent { core, at: batches.len() - 1 }
+                    Share::Sent {
+                        core,
+                        at: batches.len() - 1,
+                    }
                 }
             };
-            items.push(Item { topic: at, partition: part.index, share });
+            items.push(Item {
+                topic: at,
+                partition: part.index,
+                share,
+            });
         }
     }
     (topics, items)
@@ -176,7 +202,11 @@ async fn prepare(
     if validated.header.is_transactional() {
         return Err(ErrorCode::InvalidTxnState.into());
     }
-    Ok(AppendBatch { partition, bytes, validated })
+    Ok(AppendBatch {
+        partition,
+        bytes,
+        validated,
+    })
 }
 
 /// Opens every batch, as Kafka does, a piece at a time.
@@ -242,8 +272,15 @@ where
     for (core, pending) in pending {
         appended.insert(core, pending.await?);
     }
-    let Placed { request, topics, mut items } = placed;
-    let answers: Vec<Answer> = items.iter_mut().map(|item| answer(item, &appended)).collect();
+    let Placed {
+        request,
+        topics,
+        mut items,
+    } = placed;
+    let answers: Vec<Answer> = items
+        .iter_mut()
+        .map(|item| answer(item, &appended))
+        .collect();
     if promise.is_none() {
         return unacknowledged(&answers);
     }
@@ -294,14 +331,22 @@ fn respond(
     answers: &[Answer],
 ) -> Result<Response, CloseConnection> {
     let responses = topics.iter().enumerate().map(|(at, topic)| {
-        let of_topic = items.iter().zip(answers).filter(|(item, _)| item.topic == at);
+        let of_topic = items
+            .iter()
+            .zip(answers)
+            .filter(|(item, _)| item.topic == at);
         TopicProduceResponse {
             name: &topic.name,
             topic_id: topic.id,
-            partition_responses: of_topic.map(|(item, answer)| partition(item, answer)).collect(),
+            partition_responses: of_topic
+                .map(|(item, answer)| partition(item, answer))
+                .collect(),
         }
     });
-    let response = ProduceResponse { responses: responses.collect(), ..Default::default() };
+    let response = ProduceResponse {
+        responses: responses.collect(),
+        ..Default::default()
+    };
     Ok(Response::encode(request, &response)?)
 }
 
@@ -323,10 +368,7 @@ fn partition<'a>(item: &Item, answer: &'a Answer) -> PartitionProduceResponse<'a
     }
 }
 
-fn refuse_all(
-    request: &Request,
-    message: &ProduceRequest<'_>,
-) -> Result<Started, CloseConnection> {
+fn refuse_all(request: &Request, message: &ProduceRequest<'_>) -> Result<Started, CloseConnection> {
     let responses = message.topic_data.iter().map(|data| TopicProduceResponse {
         name: data.name,
         topic_id: data.topic_id,
@@ -341,13 +383,20 @@ fn refuse_all(
             })
             .collect(),
     });
-    let response = ProduceResponse { responses: responses.collect(), ..Default::default() };
+    let response = ProduceResponse {
+        responses: responses.collect(),
+        ..Default::default()
+    };
     Ok(Started::Ready(Response::encode(request, &response)?))
 }
 
 impl From<ErrorCode> for Refusal {
     fn from(code: ErrorCode) -> Self {
-        Self { code, message: None, records: Vec::new() }
+        Self {
+            code,
+            message: None,
+            records: Vec::new(),
+        }
     }
 }
 
@@ -356,9 +405,17 @@ impl From<RecordError> for Refusal {
         let code = codes::of_record(&error);
         let message = Some(error.to_string());
         let records = match error {
-            RecordError::Rejected(rejected) => rejected.listed.into_iter().map(|one| (one.index, Some(one.fault.to_string()))).collect(),
+            RecordError::Rejected(rejected) => rejected
+                .listed
+                .into_iter()
+                .map(|one| (one.index, Some(one.fault.to_string())))
+                .collect(),
             _ => Vec::new(),
         };
-        Self { code, message, records }
+        Self {
+            code,
+            message,
+            records,
+        }
     }
 }

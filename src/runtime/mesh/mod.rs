@@ -72,13 +72,21 @@ struct Inner<Call: Send, Reply: Send> {
 }
 
 enum Peer<Call: Send, Reply: Send> {
-    Remote { calls: Outbox<CallMessage<Call>>, waiting: Rc<RefCell<Waiting<Reply>>> },
-    Own { calls: mpsc::Sender<(Call, Answer<Reply>)> },
+    Remote {
+        calls: Outbox<CallMessage<Call>>,
+        waiting: Rc<RefCell<Waiting<Reply>>>,
+    },
+    Own {
+        calls: mpsc::Sender<(Call, Answer<Reply>)>,
+    },
 }
 
 /// Where an answer goes.
 enum Answer<Reply: Send> {
-    Remote { id: u32, replies: Outbox<ReplyMessage<Reply>> },
+    Remote {
+        id: u32,
+        replies: Outbox<ReplyMessage<Reply>>,
+    },
     Own(oneshot::Sender<Reply>),
     Nowhere,
 }
@@ -86,7 +94,10 @@ enum Answer<Reply: Send> {
 impl<Call: Send + 'static, Reply: Send + 'static> Mesh<Call, Reply> {
     /// The ends of a mesh between `cores` cores, by core.
     pub fn build(cores: usize) -> Vec<MeshEnd<Call, Reply>> {
-        let end = |id| MeshEnd { id, wires: (0..cores).map(|_| None).collect() };
+        let end = |id| MeshEnd {
+            id,
+            wires: (0..cores).map(|_| None).collect(),
+        };
         let mut ends: Vec<MeshEnd<Call, Reply>> = (0..cores).map(end).collect();
         for low in 0..cores {
             for high in low + 1..cores {
@@ -135,7 +146,9 @@ impl<Call: Send + 'static, Reply: Send + 'static> Mesh<Call, Reply> {
 
 impl<Call: Send, Reply: Send> Clone for Mesh<Call, Reply> {
     fn clone(&self) -> Self {
-        Self { inner: self.inner.clone() }
+        Self {
+            inner: self.inner.clone(),
+        }
     }
 }
 
@@ -156,7 +169,11 @@ impl<Call: Send + 'static, Reply: Send + 'static> MeshEnd<Call, Reply> {
             Some(wires) => join_remote(core, from, wires, handler.clone()),
             None => join_own(core, handler.clone()),
         });
-        Mesh { inner: Rc::new(Inner { peers: peers.collect() }) }
+        Mesh {
+            inner: Rc::new(Inner {
+                peers: peers.collect(),
+            }),
+        }
     }
 }
 
@@ -165,7 +182,10 @@ impl<Reply: Send + 'static> Responder<Reply> {
     pub fn reply(mut self, reply: Reply) {
         match std::mem::replace(&mut self.answer, Answer::Nowhere) {
             Answer::Remote { id, replies } => {
-                let _ = replies.put(ReplyMessage { id, reply: Some(reply) });
+                let _ = replies.put(ReplyMessage {
+                    id,
+                    reply: Some(reply),
+                });
             }
             Answer::Own(caller) => {
                 let _ = caller.send(reply);
@@ -178,7 +198,10 @@ impl<Reply: Send + 'static> Responder<Reply> {
 impl<Reply: Send + 'static> Drop for Responder<Reply> {
     fn drop(&mut self) {
         if let Answer::Remote { id, replies } = &self.answer {
-            let _ = replies.put(ReplyMessage { id: *id, reply: None });
+            let _ = replies.put(ReplyMessage {
+                id: *id,
+                reply: None,
+            });
         }
     }
 }
@@ -215,8 +238,18 @@ fn join_remote<Call: Send + 'static, Reply: Send + 'static>(
     let calls = Outbox::start(core, wires.calls_out);
     let replies = Outbox::start(core, wires.replies_out);
     let waiting = Rc::new(RefCell::new(Waiting::default()));
-    core.spawn(receive_calls(core.clone(), from, wires.calls_in, replies, handler));
-    core.spawn(receive_replies(core.clone(), wires.replies_in, waiting.clone()));
+    core.spawn(receive_calls(
+        core.clone(),
+        from,
+        wires.calls_in,
+        replies,
+        handler,
+    ));
+    core.spawn(receive_replies(
+        core.clone(),
+        wires.replies_in,
+        waiting.clone(),
+    ));
     Peer::Remote { calls, waiting }
 }
 
@@ -230,7 +263,10 @@ async fn receive_calls<Call: Send + 'static, Reply: Send + 'static>(
     let calls = calls.connect().await;
     while let Some(CallMessage { id, call }) = calls.recv().await {
         let answer = match id {
-            Some(id) => Answer::Remote { id, replies: replies.clone() },
+            Some(id) => Answer::Remote {
+                id,
+                replies: replies.clone(),
+            },
             None => Answer::Nowhere,
         };
         handler(from, call, Responder { answer });

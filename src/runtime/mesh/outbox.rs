@@ -25,7 +25,9 @@ struct State<T: Send> {
 
 impl<T: Send> Clone for Outbox<T> {
     fn clone(&self) -> Self {
-        Self { state: self.state.clone() }
+        Self {
+            state: self.state.clone(),
+        }
     }
 }
 
@@ -46,7 +48,12 @@ impl<T: Send + 'static> Outbox<T> {
 
     /// Puts a message on its way; gives it back when the other core has gone.
     pub(super) fn put(&self, message: T) -> Result<(), T> {
-        let State { sender, pumping, closed, .. } = &*self.state;
+        let State {
+            sender,
+            pumping,
+            closed,
+            ..
+        } = &*self.state;
         if closed.get() {
             return Err(message);
         }

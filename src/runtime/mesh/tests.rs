@@ -9,7 +9,9 @@ fn ends<Call: Send + 'static, Reply: Send + 'static>(cores: usize) -> Ends<Call,
 }
 
 fn take<Call: Send, Reply: Send>(ends: &Ends<Call, Reply>, core: &Core) -> MeshEnd<Call, Reply> {
-    ends.lock().expect("no panic")[core.id()].take().expect("taken once")
+    ends.lock().expect("no panic")[core.id()]
+        .take()
+        .expect("taken once")
 }
 
 /// A full mesh with awaiting handlers would hang here within seconds; see `glommio.md` §8.

@@ -12,7 +12,11 @@ pub(super) struct Waiting<Reply> {
 
 impl<Reply> Default for Waiting<Reply> {
     fn default() -> Self {
-        Self { slots: Vec::new(), free: Vec::new(), closed: false }
+        Self {
+            slots: Vec::new(),
+            free: Vec::new(),
+            closed: false,
+        }
     }
 }
 

@@ -49,8 +49,14 @@ impl Conn {
         socket?;
         // `sendfile` knows no flag of its own for not waiting.
         SockRef::from(&socket_of(&stream)).set_nonblocking(true)?;
-        let inner = Inner { core: core.clone(), stream: RefCell::new(stream), peer };
-        Ok(Self { inner: Rc::new(inner) })
+        let inner = Inner {
+            core: core.clone(),
+            stream: RefCell::new(stream),
+            peer,
+        };
+        Ok(Self {
+            inner: Rc::new(inner),
+        })
     }
 
     /// The other end's address.
@@ -82,7 +88,10 @@ impl Conn {
     /// Those of `recv(2)`: the connection is over.
     pub async fn receive_into(&self, chunk: &mut ChunkMut, to: Range<usize>) -> io::Result<usize> {
         let into = chunk.writable(to);
-        assert!(!into.is_empty(), "receiving nothing would look like the end of the stream");
+        assert!(
+            !into.is_empty(),
+            "receiving nothing would look like the end of the stream"
+        );
         poll_fn(|cx| self.poll_read(cx, into)).await
     }
 
@@ -97,7 +106,11 @@ impl Conn {
     /// shorter than its slice says; those of `send(2)`. What was sent is then not known: close.
     pub async fn send(&self, slices: Vec<Slice>, stall_max: Duration) -> io::Result<()> {
         let limit = Some(stall_max.max(Duration::from_millis(1)));
-        self.inner.stream.borrow().set_write_timeout(limit).map_err(into_io)?;
+        self.inner
+            .stream
+            .borrow()
+            .set_write_timeout(limit)
+            .map_err(into_io)?;
         send_all(self, slices).await
     }
 

@@ -44,7 +44,9 @@ pub fn measure_fetch_path(dir: &Path) -> io::Result<FetchMeasure> {
     let listener = TcpListener::bind(("127.0.0.1", 0))?;
     let sender = TcpStream::connect(listener.local_addr()?)?;
     let (receiver, _) = listener.accept()?;
-    let drain = thread::Builder::new().name("measure".to_owned()).spawn(|| drain(receiver))?;
+    let drain = thread::Builder::new()
+        .name("measure".to_owned())
+        .spawn(|| drain(receiver))?;
     let (mut sendfile, mut copy) = (Duration::MAX, Duration::MAX);
     for _ in 0..ROUNDS {
         sendfile = sendfile.min(time_of(|| by_sendfile(&sender, &file))?);
@@ -52,15 +54,28 @@ pub fn measure_fetch_path(dir: &Path) -> io::Result<FetchMeasure> {
     }
     drop(sender);
     let _ = drain.join();
-    let path = if sendfile < copy { FetchPath::Sendfile } else { FetchPath::Copy };
+    let path = if sendfile < copy {
+        FetchPath::Sendfile
+    } else {
+        FetchPath::Copy
+    };
     let per_gb = |time: Duration| time.as_secs_f64() * 1e9 / FILE_BYTES as f64;
-    Ok(FetchMeasure { path, sendfile_s_per_gb: per_gb(sendfile), copy_s_per_gb: per_gb(copy) })
+    Ok(FetchMeasure {
+        path,
+        sendfile_s_per_gb: per_gb(sendfile),
+        copy_s_per_gb: per_gb(copy),
+    })
 }
 
 /// A file without a name, its pages in the cache.
 fn sample_file(dir: &Path) -> io::Result<File> {
     let path = dir.join(".fetch-path-sample");
-    let file = File::options().read(true).write(true).create(true).truncate(true).open(&path)?;
+    let file = File::options()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .open(&path)?;
     std::fs::remove_file(&path)?;
     file.write_all_at(&vec![0x5a; FILE_BYTES], 0)?;
     Ok(file)

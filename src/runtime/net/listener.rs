@@ -37,7 +37,11 @@ impl Listener {
     ///
     /// # Errors
     /// When another process serves the port, or the address is not ours.
-    pub fn bind(core: &Core, address: SocketAddr, exclusive: Exclusive) -> Result<Self, StartError> {
+    pub fn bind(
+        core: &Core,
+        address: SocketAddr,
+        exclusive: Exclusive,
+    ) -> Result<Self, StartError> {
         let explain = |error: io::Error| match error.kind() {
             io::ErrorKind::AddrInUse => StartError::PortTaken { address },
             _ => StartError::Listen { address, error },
@@ -48,7 +52,11 @@ impl Listener {
         let socket = listen(address).map_err(explain)?;
         let local = socket.local_addr().map_err(explain)?;
         let address = local.as_socket().unwrap_or(address);
-        Ok(Self { core: core.clone(), socket: adopt(OwnedFd::from(socket)), address })
+        Ok(Self {
+            core: core.clone(),
+            socket: adopt(OwnedFd::from(socket)),
+            address,
+        })
     }
 
     /// Where it listens.
@@ -96,7 +104,11 @@ fn check_unserved(address: SocketAddr) -> io::Result<()> {
 }
 
 fn socket(address: SocketAddr) -> io::Result<Socket> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
     // Connections of a process that ended a moment ago must not hold the port.
     socket.set_reuse_address(true)?;
     Ok(socket)

@@ -36,7 +36,9 @@ impl ReceiveArea {
             refilled: Notify::new(),
             refilling: Cell::new(false),
         };
-        Self { inner: Rc::new(inner) }
+        Self {
+            inner: Rc::new(inner),
+        }
     }
 
     /// Lets `fill` write into the area and shares what it wrote: the count it returns.
@@ -52,7 +54,11 @@ impl ReceiveArea {
         let from = chunk.sealed();
         let to = from + count.unwrap_or(0);
         chunk.seal(to);
-        let filled = if to > from { chunk.slice(from..to) } else { Chunk::empty() };
+        let filled = if to > from {
+            chunk.slice(from..to)
+        } else {
+            Chunk::empty()
+        };
         Some((result, filled))
     }
 
@@ -80,7 +86,9 @@ impl ReceiveArea {
 
 /// The chunk, a new one when the old is used up.
 fn with_room<'a>(slot: &'a mut Option<ChunkMut>, arena: &Arena) -> Option<&'a mut ChunkMut> {
-    let room = slot.as_ref().map_or(0, |chunk| chunk.capacity() - chunk.sealed());
+    let room = slot
+        .as_ref()
+        .map_or(0, |chunk| chunk.capacity() - chunk.sealed());
     if room < ROOM_BYTES_MIN {
         // The old one goes first: when nobody shares it any more, it is the new one.
         *slot = None;

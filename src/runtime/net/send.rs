@@ -45,11 +45,23 @@ thread_local! {
 
 /// Sends every slice in full; see [`Conn::send`].
 pub(super) async fn send_all(conn: &Conn, slices: Vec<Slice>) -> io::Result<()> {
-    let mut rest = Rest { slices, first: 0, sent: 0 };
+    let mut rest = Rest {
+        slices,
+        first: 0,
+        sent: 0,
+    };
     while let Some(slice) = rest.skip_empty() {
         match slice {
-            Slice::File { file, position, len } => {
-                let range = FileRange { file: file.clone(), position: *position, len: *len as usize };
+            Slice::File {
+                file,
+                position,
+                len,
+            } => {
+                let range = FileRange {
+                    file: file.clone(),
+                    position: *position,
+                    len: *len as usize,
+                };
                 let len = range.len;
                 send_file(conn, range).await?;
                 rest.advance(len);
@@ -87,7 +99,11 @@ impl Rest {
     }
 
     fn first_bytes(&self) -> &[u8] {
-        let bytes = self.slices.get(self.first).and_then(Slice::bytes).unwrap_or_default();
+        let bytes = self
+            .slices
+            .get(self.first)
+            .and_then(Slice::bytes)
+            .unwrap_or_default();
         &bytes[self.sent.min(bytes.len())..]
     }
 
@@ -185,16 +201,27 @@ async fn send_file(conn: &Conn, mut range: FileRange) -> io::Result<()> {
 
 impl FileRange {
     fn first(&self, bytes_max: usize) -> Self {
-        Self { len: self.len.min(bytes_max), ..self.clone() }
+        Self {
+            len: self.len.min(bytes_max),
+            ..self.clone()
+        }
     }
 
     fn after(self, sent: usize) -> Self {
-        Self { position: self.position + sent as u64, len: self.len - sent, file: self.file }
+        Self {
+            position: self.position + sent as u64,
+            len: self.len - sent,
+            file: self.file,
+        }
     }
 }
 
 fn by_sendfile(conn: &Conn, piece: &FileRange) -> io::Result<Attempt> {
-    let FileRange { file, position, len } = piece;
+    let FileRange {
+        file,
+        position,
+        len,
+    } = piece;
     if !sys::file::is_resident(file, *position, *len)? {
         return Ok(Attempt::NotCached);
     }
@@ -212,7 +239,9 @@ fn by_sendfile(conn: &Conn, piece: &FileRange) -> io::Result<Attempt> {
 fn by_copy(conn: &Conn, piece: &FileRange) -> io::Result<Attempt> {
     SCRATCH.with_borrow_mut(|scratch| {
         let into = &mut scratch[..piece.len];
-        let Some(bytes) = read_cached(piece, into)? else { return Ok(Attempt::NotCached) };
+        let Some(bytes) = read_cached(piece, into)? else {
+            return Ok(Attempt::NotCached);
+        };
         send_copied(conn, bytes)
     })
 }
@@ -241,12 +270,14 @@ fn send_copied(conn: &Conn, bytes: &[u8]) -> io::Result<Attempt> {
 async fn trickle_file(conn: &Conn, piece: &FileRange) -> io::Result<usize> {
     let some = piece.first(TRICKLE_BYTES);
     let sent = poll_fn(|cx| {
-        SCRATCH.with_borrow_mut(|scratch| match read_cached(&some, &mut scratch[..some.len]) {
-            Ok(Some(bytes)) => conn.poll_write(cx, bytes),
-            // It has left the cache meanwhile: the next attempt reads it from the disk.
-            Ok(None) => Poll::Ready(Ok(0)),
-            Err(error) => Poll::Ready(Err(error)),
-        })
+        SCRATCH.with_borrow_mut(
+            |scratch| match read_cached(&some, &mut scratch[..some.len]) {
+                Ok(Some(bytes)) => conn.poll_write(cx, bytes),
+                // It has left the cache meanwhile: the next attempt reads it from the disk.
+                Ok(None) => Poll::Ready(Ok(0)),
+                Err(error) => Poll::Ready(Err(error)),
+            },
+        )
     });
     let sent = sent.await?;
     Counters::add(&conn.core().inner.counters.copied_bytes, sent as u64);
@@ -294,5 +325,8 @@ fn attempt(sent: io::Result<usize>) -> io::Result<Attempt> {
 }
 
 fn shorter_than_said() -> io::Error {
-    io::Error::new(io::ErrorKind::UnexpectedEof, "the file ends before the range to be sent")
+    io::Error::new(
+        io::ErrorKind::UnexpectedEof,
+        "the file ends before the range to be sent",
+    )
 }

@@ -8,7 +8,7 @@ const MIB: usize = 1 << 20;
 fn chunks_are_aligned_and_sealed_bytes_are_shared() {
     let arena = Arena::new(4 * MIB).expect("an arena");
     let mut chunk = arena.allocate(10_000).expect("room");
-    assert!(chunk.capacity() >= 10_000 && chunk.capacity() % PAGE_BYTES == 0);
+    assert!(chunk.capacity() >= 10_000 && chunk.capacity().is_multiple_of(PAGE_BYTES));
     chunk.spare()[..5].copy_from_slice(b"klamm");
     chunk.seal(5);
     let shared = chunk.slice(1..4);
