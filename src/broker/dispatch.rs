@@ -102,7 +102,7 @@ macro_rules! apis {
 
 apis! {
     staged {
-        Produce => produce, gaps "transactional batches are refused";
+        Produce => produce, gaps "transactional batches are refused; 0–2 are named for old librdkafka and refused, as in Kafka";
         Fetch => fetch, gaps "consumers only: no followers, no closest replica";
     }
     simple {

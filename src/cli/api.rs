@@ -13,7 +13,13 @@ use crate::broker::{SERVED, Served};
 ///
 /// Generated from what the broker really serves; ApiVersions names exactly these. Markdown.
 #[derive(Args, Debug)]
+#[command(after_long_help = EXAMPLES)]
 pub(super) struct ApiArgs {}
+
+const EXAMPLES: &str = "\
+Examples:
+  klamm api
+  klamm api | grep Fetch";
 
 pub(super) fn run(_args: &ApiArgs) -> Result<(), CliError> {
     let mut output = Output::stdout();
