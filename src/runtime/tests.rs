@@ -233,7 +233,7 @@ fn names_are_made_replaced_and_removed() {
                 .await
                 .is_err()
         );
-        assert!(disk.free_bytes(&root).await.expect("known") > 0);
+        assert!(disk.volume(&root).await.expect("known").usable_bytes > 0);
     });
 }
 
