@@ -7,8 +7,6 @@ use std::cell::Cell;
 pub struct CoreStats {
     /// System calls that handed operations to the side ring.
     pub ring_submits: u64,
-    /// System calls that only collected answers of the side ring.
-    pub ring_collects: u64,
     /// Answers of the side ring.
     pub ring_completions: u64,
     /// Writes started.
@@ -37,7 +35,6 @@ pub struct CoreStats {
 #[derive(Default)]
 pub(super) struct Counters {
     pub(super) ring_submits: Cell<u64>,
-    pub(super) ring_collects: Cell<u64>,
     pub(super) ring_completions: Cell<u64>,
     pub(super) writes: Cell<u64>,
     pub(super) written_bytes: Cell<u64>,
@@ -58,7 +55,6 @@ impl Counters {
     pub(super) fn snapshot(&self, stalls: u64, kicks: u64) -> CoreStats {
         CoreStats {
             ring_submits: self.ring_submits.get(),
-            ring_collects: self.ring_collects.get(),
             ring_completions: self.ring_completions.get(),
             writes: self.writes.get(),
             written_bytes: self.written_bytes.get(),
