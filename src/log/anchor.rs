@@ -10,7 +10,7 @@ use super::durable_points::{Anchor, DurablePoint};
 use super::log::{Health, Log};
 use super::names::SegmentFile;
 use super::offset_index;
-use super::plan::FlushError;
+use super::plan::{FlushError, Stage};
 use super::producer_snapshot;
 use super::segment::Segment;
 use super::time_index;
@@ -274,7 +274,7 @@ impl AnchorPlan {
         done.map_err(|source| FlushError {
             path: path.to_path_buf(),
             source,
-            disk_full: false,
+            stage: Stage::Derived,
         })
     }
 

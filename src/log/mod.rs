@@ -79,7 +79,7 @@ pub use durable_points::{DurablePoint, DurablePoints};
 pub use evict::OldestExtent;
 pub use meta_properties::{MalformedMeta, MetaProperties};
 pub use open::{OpenError, OpenLog, Opened};
-pub use plan::{Failed, FlushError, FlushPlan, SyncPlan, Synced, Written};
+pub use plan::{Failed, FlushError, FlushPlan, Stage, SyncPlan, Synced, Written};
 pub use producer_state::{Sequence, SequenceError};
 pub use read::{ColdRead, FileRange, Located, ReadError, ReadPlan};
 pub use recovery::Recovery;
