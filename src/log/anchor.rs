@@ -1,14 +1,8 @@
-use std::fs;
-use std::io::{self, Seek as _, SeekFrom, Write as _};
-use std::os::unix::fs::FileExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
-use super::data_dir::DataDir;
-use super::directory;
 use super::durable_points::{Anchor, DurablePoint};
 use super::log::{Health, Log};
-use super::names::SegmentFile;
 use super::offset_index;
 use super::plan::FlushError;
 use super::producer_snapshot;
@@ -19,8 +13,6 @@ use crate::model::Offset;
 /// Snapshots that stand at no segment's base and are kept: the durable points on disk may still
 /// speak of the last but one.
 const FREE_SNAPSHOTS_KEPT: usize = 2;
-/// Kafka's name of the epochs' file.
-pub(super) const EPOCHS_FILE: &str = "leader-epoch-checkpoint";
 
 /// Files that hold state derived from the log, so that a start need not read the log again:
 /// index entries, epochs, producers. Finishes segments that were rolled, too.
@@ -29,36 +21,36 @@ pub(super) const EPOCHS_FILE: &str = "leader-epoch-checkpoint";
 #[derive(Debug)]
 #[must_use = "the log waits for the result"]
 pub struct AnchorPlan {
-    dir: Arc<Path>,
-    segments: Vec<SegmentState>,
-    snapshots: Vec<(Offset, Vec<u8>)>,
-    snapshots_removed: Vec<Offset>,
-    epochs: Option<String>,
+    pub(super) dir: Arc<Path>,
+    pub(super) segments: Vec<SegmentState>,
+    pub(super) snapshots: Vec<(Offset, Vec<u8>)>,
+    pub(super) snapshots_removed: Vec<Offset>,
+    pub(super) epochs: Option<String>,
     anchor: Anchor,
 }
 
 /// The unwritten part of one segment's derived state.
 #[derive(Debug)]
-struct SegmentState {
-    base: Offset,
+pub(super) struct SegmentState {
+    pub(super) base: Offset,
     /// The exact length of the `.log` file, once nothing more is written to it.
-    log_bytes: Option<u32>,
-    offset_index: IndexPart,
-    time_index: IndexPart,
+    pub(super) log_bytes: Option<u32>,
+    pub(super) offset_index: IndexPart,
+    pub(super) time_index: IndexPart,
 }
 
 /// Bytes that complete an index file from `position` on, and end it.
 #[derive(Debug)]
-struct IndexPart {
-    position: u64,
-    bytes: Vec<u8>,
+pub(super) struct IndexPart {
+    pub(super) position: u64,
+    pub(super) bytes: Vec<u8>,
     entries: u32,
 }
 
 /// An [`AnchorPlan`] is done, for [`Log::on_anchored`].
 #[derive(Debug)]
 #[must_use = "the log waits for it"]
-pub struct Anchored(AnchorPlan);
+pub struct Anchored(pub(super) AnchorPlan);
 
 /// A log is closed: what the next start should know of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -253,94 +245,6 @@ impl Log {
             segment.offset_index.on_stored(state.offset_index.entries);
             segment.time_index.on_stored(state.time_index.entries);
         }
-    }
-}
-
-impl AnchorPlan {
-    /// Writes and syncs the files.
-    pub async fn run(self, dir: &DataDir) -> Result<Anchored, FlushError> {
-        for state in self
-            .segments
-            .iter()
-            .filter(|state| state.log_bytes.is_some())
-        {
-            dir.forget(&self.dir, state.base);
-        }
-        let path = self.dir.clone();
-        let done = dir
-            .core()
-            .blocking(move || self.write().map(|()| Anchored(self)))
-            .await;
-        done.map_err(|source| FlushError {
-            path: path.to_path_buf(),
-            source,
-            disk_full: false,
-        })
-    }
-
-    /// The derived files come first: a log file that has its exact length has its indexes.
-    fn write(&self) -> io::Result<()> {
-        for state in &self.segments {
-            let (offsets, times) = (SegmentFile::OffsetIndex, SegmentFile::TimeIndex);
-            state
-                .offset_index
-                .write(&offsets.path(&self.dir, state.base))?;
-            state.time_index.write(&times.path(&self.dir, state.base))?;
-        }
-        for (offset, bytes) in &self.snapshots {
-            directory::write_renamed(&SegmentFile::Snapshot.path(&self.dir, *offset), bytes)?;
-        }
-        if let Some(text) = &self.epochs {
-            directory::write_renamed(&self.dir.join(EPOCHS_FILE), text.as_bytes())?;
-        }
-        directory::sync_dir(&self.dir)?;
-        for state in &self.segments {
-            state.cut_log(&self.dir)?;
-        }
-        let removed = self.snapshots_removed.iter();
-        removed
-            .map(|offset| SegmentFile::Snapshot.path(&self.dir, *offset))
-            .try_for_each(remove)
-    }
-}
-
-impl SegmentState {
-    /// Ends the `.log` file after its last batch.
-    fn cut_log(&self, dir: &Path) -> io::Result<()> {
-        let Some(bytes) = self.log_bytes else {
-            return Ok(());
-        };
-        let path = SegmentFile::Log.path(dir, self.base);
-        let mut file = fs::OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(path)?;
-        if file.seek(SeekFrom::End(0))? != u64::from(bytes) {
-            file.set_len(u64::from(bytes))?;
-            file.sync_all()?;
-        }
-        file.flush()
-    }
-}
-
-impl IndexPart {
-    fn write(&self, path: &Path) -> io::Result<()> {
-        let mut options = fs::OpenOptions::new();
-        let file = options
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(path)?;
-        file.write_all_at(&self.bytes, self.position)?;
-        file.set_len(self.position + self.bytes.len() as u64)?;
-        file.sync_all()
-    }
-}
-
-fn remove(path: PathBuf) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
     }
 }
 

@@ -172,18 +172,19 @@ pub fn remove_surplus_points(path: &Path, cores: usize) -> io::Result<()> {
 
 /// Writes a small file aside, syncs it, puts it in place and syncs the directory.
 pub(super) fn write_atomic(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    write_renamed(path, bytes)?;
-    sync_dir(path.parent().unwrap_or(Path::new(".")))
-}
-
-/// Like [`write_atomic`], but the directory is left to the caller to sync.
-pub(super) fn write_renamed(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut aside = path.as_os_str().to_owned();
-    aside.push(".tmp");
+    let aside = aside(path);
     let mut file = File::create(&aside)?;
     file.write_all(bytes)?;
     file.sync_data()?;
-    fs::rename(&aside, path)
+    fs::rename(&aside, path)?;
+    sync_dir(path.parent().unwrap_or(Path::new(".")))
+}
+
+/// Where a file is written before it takes the place of `path`; removed by the next start.
+pub(super) fn aside(path: &Path) -> PathBuf {
+    let mut aside = path.as_os_str().to_owned();
+    aside.push(".tmp");
+    aside.into()
 }
 
 /// Syncs the entries of a directory.

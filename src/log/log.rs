@@ -48,6 +48,8 @@ pub struct Log {
     /// An anchor whose files are written but whose place is not durable yet.
     pub(super) pending_anchor: Option<Anchor>,
     pub(super) anchoring: bool,
+    /// Held by plans that use the files without being answered for.
+    pub(super) files_in_use: Arc<()>,
 }
 
 /// Whether a log takes appends.
@@ -115,6 +117,7 @@ impl Log {
             anchor: Anchor::at_base(0, false),
             pending_anchor: None,
             anchoring: false,
+            files_in_use: Arc::default(),
         }
     }
 
@@ -202,7 +205,8 @@ impl Log {
 
     /// Whether something is under way that uses the files: a log is deleted only when nothing is.
     pub fn is_busy(&self) -> bool {
-        self.writing || self.syncing || self.anchoring
+        let in_use = Arc::strong_count(&self.files_in_use) > 1;
+        in_use || self.writing || self.syncing || self.anchoring
     }
 
     /// Whether there is something to sync.

@@ -6,10 +6,10 @@
 //! back: [`Log::plan_flush`] → [`FlushPlan::write`] → [`Log::on_written`], and so for each.
 //!
 //! What is where:
-//! - `log`, `append`, `plan`, `evict`, `read`, `retention`: the state and its plans.
+//! - `log`, `append`, `plan`, `anchor`, `evict`, `read`, `retention`: the state and its plans.
 //! - `tail`, `extent`: the newest batches in memory, laid out as in the file.
 //! - `segment`, `offset_index`, `time_index`, `leader_epoch`, `producer_state`: derived state.
-//! - `writer`, `reader`, `anchor`, `timestamp_lookup`, `delete`: what awaits or blocks.
+//! - `writer`, `reader`, `derived_files`, `timestamp_lookup`, `delete`: what awaits or blocks.
 //! - `directory`, `open`, `recovery`, `replay`, `scan`: the start.
 //! - `checkpoint`, `durable_points`, `producer_snapshot`, `meta_properties`, `names`: formats.
 //!
@@ -33,6 +33,7 @@ mod checkpoint;
 mod config;
 mod data_dir;
 mod delete;
+mod derived_files;
 mod directory;
 mod durable_points;
 mod evict;
@@ -71,6 +72,7 @@ pub use checkpoint::{Checkpoint, MalformedCheckpoint};
 pub use config::LogConfig;
 pub use data_dir::DataDir;
 pub use delete::{DeleteLog, DeletedLog};
+pub use derived_files::anchor_all;
 pub use directory::{
     DirectoryError, LoadedDir, PartitionDir, format, load, mark_clean_shutdown, purge_deleted,
     remove_surplus_points, write_checkpoint, write_durable_points,
@@ -79,7 +81,7 @@ pub use durable_points::{DurablePoint, DurablePoints};
 pub use evict::OldestExtent;
 pub use meta_properties::{MalformedMeta, MetaProperties};
 pub use open::{OpenError, OpenLog, Opened};
-pub use plan::{Failed, FlushError, FlushPlan, SyncPlan, Synced, Written};
+pub use plan::{Failed, FlushError, FlushPlan, Stage, SyncPlan, Synced, Written};
 pub use producer_state::{Sequence, SequenceError};
 pub use read::{ColdRead, FileRange, Located, ReadError, ReadPlan};
 pub use recovery::Recovery;

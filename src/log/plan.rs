@@ -77,8 +77,21 @@ pub struct FlushError {
     pub path: PathBuf,
     /// What the system said.
     pub source: io::Error,
-    /// Whether it failed for lack of space before anything of it was acknowledged.
-    pub disk_full: bool,
+    /// What failed.
+    pub stage: Stage,
+}
+
+/// A part of making appends durable that can fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Creating, growing or writing a file, for lack of space: the log can heal.
+    Space,
+    /// Creating, growing or writing a file, for any other reason.
+    Write,
+    /// Syncing: what of the written bytes is on the disk is not known.
+    Sync,
+    /// Writing derived files: only a recovery takes longer.
+    Derived,
 }
 
 /// What a failure means for the log.
@@ -123,6 +136,9 @@ impl Log {
     pub fn on_written(&mut self, written: Written) {
         assert!(self.writing, "a flush was under way");
         self.writing = false;
+        if self.health == Health::Offline {
+            return;
+        }
         self.health = match self.health {
             Health::Full { .. } => Health::Online,
             other => other,
@@ -159,25 +175,21 @@ impl Log {
     pub fn on_synced(&mut self, synced: Synced) {
         assert!(self.syncing, "a sync was under way");
         self.syncing = false;
-        self.durable = synced.0;
-        self.promote_anchor();
+        if self.health != Health::Offline {
+            self.durable = synced.0;
+            self.promote_anchor();
+        }
     }
 
     /// A write or a sync failed; logs it once and says what became of the log.
     pub fn on_failed(&mut self, error: &FlushError, now_ms: TimestampMs) -> Failed {
-        if error.disk_full && self.writing && self.health != Health::Offline {
-            self.writing = false;
-            self.drop_unwritten();
-            if self.health == Health::Online {
-                log::error!(
-                    "{}: the disk is full, appends are refused: {error}",
-                    self.name
-                );
-            }
-            self.health = Health::Full { since_ms: now_ms };
-            return Failed::DiskFull {
-                dropped_from: self.end.offset,
-            };
+        match error.stage {
+            Stage::Sync => self.syncing = false,
+            Stage::Space | Stage::Write => self.writing = false,
+            Stage::Derived => self.anchoring = false,
+        }
+        if error.stage == Stage::Space && self.health != Health::Offline {
+            return self.on_disk_full(error, now_ms);
         }
         if self.health != Health::Offline {
             log::error!(
@@ -185,9 +197,22 @@ impl Log {
                 self.name
             );
         }
-        (self.writing, self.syncing) = (false, false);
         self.health = Health::Offline;
         Failed::Offline
+    }
+
+    fn on_disk_full(&mut self, error: &FlushError, now_ms: TimestampMs) -> Failed {
+        self.drop_unwritten();
+        if self.health == Health::Online {
+            log::error!(
+                "{}: the disk is full, appends are refused: {error}",
+                self.name
+            );
+        }
+        self.health = Health::Full { since_ms: now_ms };
+        Failed::DiskFull {
+            dropped_from: self.end.offset,
+        }
     }
 
     fn segment_write(&self, arena: &Arena, segment: &Segment) -> Option<SegmentWrite> {

@@ -3,7 +3,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use super::anchor::EPOCHS_FILE;
+use super::derived_files::EPOCHS_FILE;
 use super::directory;
 use super::durable_points::{Anchor, DurablePoint, LogPoint, Marks};
 use super::leader_epoch::LeaderEpochs;

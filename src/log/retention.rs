@@ -43,6 +43,8 @@ pub struct DeleteSegments {
     snapshots: Vec<Offset>,
     /// The active segment, whose file must exist before all others are gone.
     active: Offset,
+    /// Keeps the log's directory from being deleted meanwhile.
+    _in_use: Arc<()>,
 }
 
 /// Files that were renamed: remove them after `file.delete.delay.ms`.
@@ -171,6 +173,7 @@ impl Log {
             dir: self.dir.clone(),
             bases: gone.iter().map(|segment| segment.base_offset).collect(),
             active: self.active().base_offset,
+            _in_use: self.files_in_use.clone(),
         }
     }
 }
@@ -240,8 +243,16 @@ impl DeleteSegments {
 impl DeletedSegments {
     /// Removes the files.
     pub async fn remove(self, dir: &DataDir) -> io::Result<()> {
-        let remove = move || self.0.iter().try_for_each(fs::remove_file);
+        let remove = move || self.0.iter().try_for_each(remove_file);
         dir.core().blocking(remove).await
+    }
+}
+
+/// The whole log may have been deleted meanwhile.
+fn remove_file(path: &PathBuf) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::data_dir::DataDir;
 use super::directory::{self, PARTITION_METADATA};
 use super::names::SegmentFile;
-use super::plan::{FlushError, FlushPlan, SegmentWrite, SyncPlan, Synced, Written};
+use super::plan::{FlushError, FlushPlan, SegmentWrite, Stage, SyncPlan, Synced, Written};
 use super::tail::block;
 use crate::model::Offset;
 use crate::runtime::sync::join_all;
@@ -178,7 +178,10 @@ fn write_error(path: &Path, source: io::Error) -> FlushError {
     let full = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded];
     FlushError {
         path: path.to_owned(),
-        disk_full: full.contains(&source.kind()),
+        stage: match full.contains(&source.kind()) {
+            true => Stage::Space,
+            false => Stage::Write,
+        },
         source,
     }
 }
@@ -187,7 +190,7 @@ fn sync_error(path: &Path, source: io::Error) -> FlushError {
     FlushError {
         path: path.to_owned(),
         source,
-        disk_full: false,
+        stage: Stage::Sync,
     }
 }
 
