@@ -45,10 +45,7 @@ pub async fn connect(core: &Core, address: SocketAddr) -> io::Result<Conn> {
 
 impl Conn {
     pub(super) fn new(core: &Core, stream: TcpStream, peer: SocketAddr) -> io::Result<Self> {
-        let socket = SockRef::from(&socket_of(&stream)).set_tcp_nodelay(true);
-        socket?;
-        // `sendfile` knows no flag of its own for not waiting.
-        SockRef::from(&socket_of(&stream)).set_nonblocking(true)?;
+        set_options(socket_of(&stream))?;
         let inner = Inner {
             core: core.clone(),
             stream: RefCell::new(stream),
@@ -176,6 +173,15 @@ impl Conn {
             Some((Err(error), _)) => Poll::Ready(Some(Err(error))),
         }
     }
+}
+
+fn set_options(socket: BorrowedFd<'_>) -> io::Result<()> {
+    let socket = SockRef::from(&socket);
+    socket.set_tcp_nodelay(true)?;
+    // A peer that has vanished without a word is noticed after the host's time (as in Kafka).
+    socket.set_keepalive(true)?;
+    // `sendfile` knows no flag of its own for not waiting.
+    socket.set_nonblocking(true)
 }
 
 fn first(bytes: &mut [u8], bytes_max: usize) -> &mut [u8] {
