@@ -308,3 +308,175 @@ impl FlushPlan {
         chunks.map(|chunk| chunk.len()).sum()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::test_batches::{bytes, header};
+    use crate::log::{AppendError, LogConfig, NewBatch, Sequence, Status};
+    use crate::model::TopicPartition;
+
+    fn log(arena: &Arena) -> Log {
+        let name = TopicPartition {
+            topic: "t".into(),
+            partition: 0,
+        };
+        let config = LogConfig {
+            segment_bytes: 1_000,
+            index_interval_bytes: 100,
+            ..LogConfig::default()
+        };
+        let mut log = Log::new(Path::new("data"), name, Uuid::ZERO, Arc::new(config), 0);
+        for sequence in 0..3 {
+            append(&mut log, arena, sequence * 10, 0).unwrap();
+        }
+        log
+    }
+
+    fn append(
+        log: &mut Log,
+        arena: &Arena,
+        base_sequence: i32,
+        now_ms: TimestampMs,
+    ) -> Result<Offset, AppendError> {
+        let mut header = header(0, 10);
+        (header.producer_id, header.producer_epoch) = (7, 0);
+        header.base_sequence = base_sequence;
+        let batch = NewBatch {
+            header: &header,
+            leader_epoch: now_ms as i32,
+            now_ms,
+        };
+        let appended = log.append(arena, &bytes(&header), batch, |_| {});
+        appended.map(|appended| appended.base_offset)
+    }
+
+    fn written(plan: FlushPlan) -> Written {
+        Written {
+            mark: plan.mark,
+            new_partition: plan.new_partition,
+            files: plan
+                .writes
+                .iter()
+                .map(|w| (w.base, w.create, w.allocate_to))
+                .collect(),
+            head: None,
+        }
+    }
+
+    fn failed(stage: Stage) -> FlushError {
+        FlushError {
+            path: PathBuf::from("data/t-0"),
+            source: io::ErrorKind::StorageFull.into(),
+            stage,
+        }
+    }
+
+    #[test]
+    fn one_write_at_a_time_and_the_sync_covers_what_was_written() {
+        let arena = Arena::new(1 << 20).unwrap();
+        let mut log = log(&arena);
+        let plan = log.plan_flush(&arena).unwrap();
+        assert!(plan.new_partition && plan.writes[0].create);
+        append(&mut log, &arena, 30, 0).unwrap();
+        assert!(log.plan_flush(&arena).is_none());
+        log.on_written(written(plan));
+        assert_eq!(
+            (log.written_end(), log.durable_end(), log.log_end()),
+            (30, 0, 40)
+        );
+        let sync = log.plan_sync().unwrap();
+        let plan = log.plan_flush(&arena).unwrap();
+        assert!(!plan.new_partition && !plan.writes[0].create);
+        log.on_written(written(plan));
+        log.on_synced(sync.done());
+        assert_eq!((log.written_end(), log.durable_end()), (40, 30));
+        assert!(log.needs_sync());
+    }
+
+    #[test]
+    fn a_full_disk_takes_back_what_was_not_written_and_heals() {
+        let arena = Arena::new(1 << 20).unwrap();
+        let mut log = log(&arena);
+        let plan = log.plan_flush(&arena).unwrap();
+        log.on_written(written(plan));
+        let before = format!("{:?} {:?} {:?}", log.segments, log.producers, log.epochs);
+        for sequence in 3..9 {
+            append(&mut log, &arena, sequence * 10, 50).unwrap();
+        }
+        assert!(log.segment_count() > 1, "a roll is taken back too");
+        let plan = log.plan_flush(&arena).unwrap();
+        append(&mut log, &arena, 90, 60).unwrap();
+        drop(plan);
+        let verdict = log.on_failed(&failed(Stage::Space), 100);
+        assert_eq!(verdict, Failed::DiskFull { dropped_from: 30 });
+        assert_eq!(
+            format!("{:?} {:?} {:?}", log.segments, log.producers, log.epochs),
+            before
+        );
+        assert_eq!((log.status(), log.log_end()), (Status::DiskFull, 30));
+        assert_eq!(
+            append(&mut log, &arena, 30, 900),
+            Err(AppendError::DiskFull)
+        );
+        assert_eq!(append(&mut log, &arena, 30, 1_100), Ok(30));
+        assert_eq!(
+            append(&mut log, &arena, 40, 1_200),
+            Err(AppendError::DiskFull)
+        );
+        let plan = log.plan_flush(&arena).unwrap();
+        log.on_written(written(plan));
+        assert_eq!(log.status(), Status::Online);
+        assert_eq!(append(&mut log, &arena, 40, 1_300), Ok(40));
+    }
+
+    #[test]
+    fn a_failed_sync_is_final_and_the_log_stays_readable() {
+        let arena = Arena::new(1 << 20).unwrap();
+        let mut log = log(&arena);
+        let plan = log.plan_flush(&arena).unwrap();
+        log.on_written(written(plan));
+        let sync = log.plan_sync().unwrap();
+        append(&mut log, &arena, 30, 0).unwrap();
+        let plan = log.plan_flush(&arena).unwrap();
+        drop(sync);
+        assert_eq!(log.on_failed(&failed(Stage::Sync), 0), Failed::Offline);
+        assert!(log.is_busy(), "the write goes on");
+        log.on_written(written(plan));
+        assert!(!log.is_busy());
+        assert_eq!((log.written_end(), log.durable_end()), (30, 0));
+        assert_eq!(
+            append(&mut log, &arena, 40, 9_999),
+            Err(AppendError::Offline)
+        );
+        assert!(log.plan_flush(&arena).is_none() && log.plan_sync().is_none());
+        let read = log.plan_read(0, 100, 10, true);
+        assert!(matches!(read, Ok(crate::log::ReadPlan::Memory(_))));
+    }
+
+    #[test]
+    fn a_duplicate_is_known_before_it_is_durable() {
+        let arena = Arena::new(1 << 20).unwrap();
+        let log = log(&arena);
+        let mut again = header(0, 10);
+        (again.producer_id, again.producer_epoch, again.base_sequence) = (7, 0, 10);
+        let Ok(Sequence::Duplicate { last_offset, .. }) = log.check_producer(&again) else {
+            panic!("a duplicate");
+        };
+        assert_eq!(last_offset, 19);
+        assert!(last_offset >= log.durable_end());
+    }
+
+    #[test]
+    fn files_grow_in_doubling_steps() {
+        let arena = Arena::new(1 << 20).unwrap();
+        let mut log = log(&arena);
+        log.config = Arc::new(LogConfig::default());
+        assert_eq!(log.allocation(0, 4_096), 16 << 10);
+        assert_eq!(log.allocation(16 << 10, 16 << 10), 16 << 10);
+        assert_eq!(log.allocation(16 << 10, 20 << 10), 32 << 10);
+        assert_eq!(log.allocation(16 << 10, 1 << 20), 1 << 20);
+        assert_eq!(log.allocation(512 << 20, (512 << 20) + 4_096), 576 << 20);
+        assert_eq!(log.allocation(1 << 30, 1 << 30), 1 << 30);
+    }
+}

@@ -342,3 +342,153 @@ fn end_below(extent: &Extent, upper: Offset) -> u64 {
         extent.find(upper).start
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::test_batches::{bytes, header};
+
+    /// Appends batches of these record counts from `position` of segment 0 on; the tail and what
+    /// the file must hold from the beginning of the first block on.
+    fn tail(arena: &Arena, position: u64, records: &[i32]) -> (Tail, Vec<u8>) {
+        let mut tail = Tail::default();
+        let mut image = vec![0; position as usize % BLOCK_BYTES];
+        let mut base_offset = 100;
+        let start = position - image.len() as u64;
+        for records in records {
+            let header = header(base_offset, *records);
+            let next = NextBatch {
+                segment_base: 0,
+                position: start + image.len() as u64,
+                base_offset,
+                size: header.size_bytes(),
+                now_ms: 0,
+            };
+            tail.reserve(arena, next).unwrap();
+            tail.place(next.size).copy_from_slice(&bytes(&header));
+            tail.seal(&header);
+            image.extend(bytes(&header));
+            base_offset = header.next_offset();
+        }
+        (tail, image)
+    }
+
+    fn arena() -> Arena {
+        Arena::new(8 << 20).unwrap()
+    }
+
+    fn joined(chunks: &[Chunk]) -> Vec<u8> {
+        chunks.iter().flat_map(|chunk| chunk.to_vec()).collect()
+    }
+
+    const MIXED: [i32; 9] = [10, 700, 3, 2_000, 1, 1, 5_000, 40, 12];
+
+    #[test]
+    fn pieces_are_the_file_whatever_the_extents() {
+        let arena = arena();
+        for position in [0, 5, 4_000, 4_096, 9_999] {
+            let (tail, mut image) = tail(&arena, position, &MIXED);
+            image.resize(image.len().next_multiple_of(BLOCK_BYTES), 0);
+            let pieces = tail.pieces(&arena, 0, position);
+            assert_eq!(pieces.position, position - position % 4_096);
+            assert_eq!(pieces.unread_head as u64, position % 4_096);
+            assert!(pieces.chunks.iter().all(Chunk::is_aligned));
+            assert_eq!(joined(&pieces.chunks), image);
+        }
+    }
+
+    #[test]
+    fn later_pieces_begin_with_the_block_they_go_on_in() {
+        let arena = arena();
+        let (tail, mut image) = tail(&arena, 0, &MIXED);
+        image.resize(image.len().next_multiple_of(BLOCK_BYTES), 0);
+        for from in (0..image.len() - BLOCK_BYTES).step_by(777) {
+            let pieces = tail.pieces(&arena, 0, from as u64);
+            let start = from - from % BLOCK_BYTES;
+            assert_eq!(joined(&pieces.chunks), image[start..], "from {from}");
+        }
+    }
+
+    #[test]
+    fn a_head_read_once_is_repeated_until_its_block_is_full() {
+        let arena = arena();
+        let (mut tail, image) = tail(&arena, 300, &[10, 10]);
+        tail.on_head_read(vec![9; 300]);
+        let pieces = tail.pieces(&arena, 0, 300);
+        assert_eq!(pieces.unread_head, 0);
+        let block = joined(&pieces.chunks);
+        assert_eq!(block[..300], [9; 300]);
+        assert_eq!(block[300..image.len()], image[300..]);
+    }
+
+    #[test]
+    fn reads_are_whole_batches_cut_only_at_the_end() {
+        let arena = arena();
+        let (tail, image) = tail(&arena, 0, &MIXED);
+        let mut position = 0;
+        let mut base = 100;
+        for records in MIXED {
+            let size = header(base, records).size_bytes();
+            for inside in [base, base + i64::from(records) - 1] {
+                for bytes_max in [1, size - 1, size, size + 5, 1 << 20] {
+                    let got = joined(&tail.read(inside, bytes_max, i64::MAX, true));
+                    let end = (position + bytes_max.max(size)).min(image.len());
+                    assert_eq!(got, image[position..end]);
+                    let whole = tail.read(inside, bytes_max, i64::MAX, false);
+                    assert_eq!(whole.is_empty(), bytes_max < size);
+                }
+            }
+            let bounded = joined(&tail.read(100, 1 << 20, base + i64::from(records), true));
+            assert_eq!(bounded, image[..position + size]);
+            position += size;
+            base += i64::from(records);
+        }
+    }
+
+    #[test]
+    fn what_is_truncated_can_be_appended_anew() {
+        let arena = arena();
+        let (mut tail, image) = tail(&arena, 0, &[10, 10, 10]);
+        tail.truncate(110);
+        let header = header(110, 20);
+        let next = NextBatch {
+            segment_base: 0,
+            position: 161,
+            base_offset: 110,
+            size: header.size_bytes(),
+            now_ms: 0,
+        };
+        tail.reserve(&arena, next).unwrap();
+        tail.place(next.size).copy_from_slice(&bytes(&header));
+        tail.seal(&header);
+        let expected = [&image[..161], &bytes(&header)].concat();
+        let pieces = tail.pieces(&arena, 0, 0);
+        assert_eq!(joined(&pieces.chunks)[..expected.len()], expected);
+        assert_eq!(joined(&tail.read(100, 1 << 20, i64::MAX, true)), expected);
+    }
+
+    #[test]
+    fn extents_grow_with_the_pace_and_shrink_again() {
+        let arena = arena();
+        let (tail, _) = tail(&arena, 0, &[30; 3_000]);
+        let largest = tail.extents.iter().map(Extent::capacity).max();
+        assert!(largest.unwrap() >= 256 << 10);
+        let pace = Pace {
+            extent_bytes: 1 << 20,
+            begun_ms: 0,
+            copied: 1 << 20,
+        };
+        assert_eq!(pace.next_extent_bytes(500), 1 << 20);
+        assert_eq!(pace.next_extent_bytes(20_000), 1 << 18);
+    }
+
+    #[test]
+    fn a_flush_needs_no_arena() {
+        let arena = arena();
+        let (tail, image) = tail(&arena, 0, &[10]);
+        while arena.allocate(BLOCK_BYTES).map(std::mem::forget).is_some() {}
+        let pieces = tail.pieces(&arena, 0, 0);
+        assert!(pieces.chunks.iter().all(Chunk::is_aligned));
+        assert_eq!(joined(&pieces.chunks)[..image.len()], image);
+    }
+}
