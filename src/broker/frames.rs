@@ -14,6 +14,8 @@ use crate::protocol::frame::{self, FrameError, PREFIX_LEN};
 use crate::runtime::{Conn, Core};
 use crate::sys::arena::{Chunk, ChunkMut};
 
+/// So much is received at first where a large frame is expected.
+const BEGINNING_BYTES: usize = 16 << 10;
 /// A frame gets this much memory before more of it has arrived.
 const CAPACITY_MIN: usize = 64 << 10;
 /// A frame's memory is at most so many times what has arrived of it.
@@ -125,6 +127,9 @@ pub(super) struct Frames<'a> {
     limits: ReceiveLimits,
     /// Received and not yet taken.
     rest: Chunk,
+    /// The last frame was a large one: then only the beginning of the next is received into the
+    /// shared area, the rest straight into its own memory, without a copy.
+    expects_large: bool,
 }
 
 impl<'a> Frames<'a> {
@@ -140,6 +145,7 @@ impl<'a> Frames<'a> {
             budget,
             limits,
             rest: Chunk::empty(),
+            expects_large: false,
         }
     }
 
@@ -149,6 +155,7 @@ impl<'a> Frames<'a> {
             return Ok(None);
         };
         let len = frame::frame_len(prefix, self.limits.frame_bytes_max)?;
+        self.expects_large = len > BEGINNING_BYTES;
         if self.rest.len() >= len {
             let frame = self.rest.slice(0..len);
             self.rest = self.rest.slice(len..self.rest.len());
@@ -180,7 +187,13 @@ impl<'a> Frames<'a> {
     }
 
     async fn receive(&self, within_frame: bool) -> Result<Chunk, ReceiveError> {
-        let receiving = self.conn.receive(self.core.receive_area());
+        let bytes_max = if self.expects_large {
+            BEGINNING_BYTES
+        } else {
+            usize::MAX
+        };
+        let area = self.core.receive_area();
+        let receiving = self.conn.receive_at_most(area, bytes_max);
         let bound = if within_frame {
             Some(self.limits.stall_max)
         } else {

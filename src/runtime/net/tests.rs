@@ -355,13 +355,17 @@ fn both_fetch_paths_are_measured() {
 fn nothing_is_held_back_for_an_empty_slice() {
     on_a_core(FetchPath::Copy, |core| async move {
         let listener = listen(&core);
-        let client = connect(&core, listener.local_addr()).await.expect("connected");
+        let client = connect(&core, listener.local_addr())
+            .await
+            .expect("connected");
         let (conn, _) = listener.accept().await;
         let file = SharedFile::from_std(tempfile::tempfile().expect("a file"));
         let began = Instant::now();
         for _ in 0..5 {
             let head = Slice::Head(Bytes::from_static(b"head"));
-            conn.send(vec![head, slice(file.clone(), 0, 0)], STALL_MAX).await.expect("sent");
+            conn.send(vec![head, slice(file.clone(), 0, 0)], STALL_MAX)
+                .await
+                .expect("sent");
             let got = client.receive(core.receive_area()).await.expect("received");
             assert_eq!(&got[..], b"head");
         }
