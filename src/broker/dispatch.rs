@@ -80,6 +80,7 @@ macro_rules! apis {
     ) => {
         /// Everything that is served, in the order of the keys of each part.
         pub const SERVED: &[Served] = &[
+            Served { api: ApiKey::ApiVersions, gaps: "" },
             $(Served { api: ApiKey::$staged, gaps: concat!("" $(, $staged_gaps)?) },)*
             $(Served { api: ApiKey::$name, gaps: concat!("" $(, $gaps)?) },)*
         ];
@@ -101,7 +102,7 @@ macro_rules! apis {
 
 apis! {
     staged {
-        Produce => produce, gaps "transactional batches are refused";
+        Produce => produce, gaps "transactional batches are refused; 0–2 are named for old librdkafka and refused, as in Kafka";
         Fetch => fetch, gaps "consumers only: no followers, no closest replica";
     }
     simple {

@@ -1,9 +1,9 @@
 //! Requests out of a connection's bytes.
 //!
 //! Small requests are slices of what was received, never copied. A frame that did not arrive whole
-//! gets memory of its own, which grows with what the peer really sends: up to
-//! [`UNEARNED_BYTES`] at once, from there on at most four times what has arrived. Memory comes from
-//! the core's arena; while that is exhausted, or the core's share for requests is, the connection
+//! gets memory of its own. A modest length is believed as long as the core's allowance for memory
+//! that is not filled yet lasts; beyond, memory grows with what the peer really sends, to at most
+//! [`GROWTH`] times that. Memory comes from the core's arena; while that is exhausted, or the core's share for requests is, the connection
 //! waits, and with it the peer's socket.
 
 use std::cell::Cell;
@@ -14,11 +14,16 @@ use crate::protocol::frame::{self, FrameError, PREFIX_LEN};
 use crate::runtime::{Conn, Core};
 use crate::sys::arena::{Chunk, ChunkMut};
 
+/// So much is received at first where a large frame is expected.
+const BEGINNING_BYTES: usize = 16 << 10;
 /// A frame gets this much memory before more of it has arrived.
-const UNEARNED_BYTES: usize = 64 << 10;
-/// Above this the memory follows what has arrived; below, a declared length is believed as long as
-/// the core's allowance lasts.
+const CAPACITY_MIN: usize = 64 << 10;
+/// A frame's memory is at most so many times what has arrived of it.
 const GROWTH: usize = 4;
+/// A frame of at most this length may have all its memory at once.
+const TRUSTED_BYTES: usize = 8 << 20;
+/// So much memory of a core may wait for bytes that were only declared.
+const UNEARNED_BYTES_MAX: usize = 16 << 20;
 /// How often a connection without memory looks again.
 const MEMORY_POLL: Duration = Duration::from_millis(5);
 
@@ -27,6 +32,8 @@ const MEMORY_POLL: Duration = Duration::from_millis(5);
 pub(super) struct ReceiveBudget {
     bytes_max: usize,
     used: Cell<usize>,
+    /// Memory given to frames whose declared length was believed.
+    unearned: Cell<usize>,
 }
 
 impl ReceiveBudget {
@@ -34,7 +41,18 @@ impl ReceiveBudget {
         Self {
             bytes_max,
             used: Cell::new(0),
+            unearned: Cell::new(0),
         }
+    }
+
+    /// Believes a declared length, if it is modest and the allowance lasts.
+    fn trust(&self, len: usize) -> Option<Trust<'_>> {
+        let unearned = self.unearned.get() + len;
+        if len > TRUSTED_BYTES || unearned > UNEARNED_BYTES_MAX {
+            return None;
+        }
+        self.unearned.set(unearned);
+        Some(Trust { budget: self, len })
     }
 
     /// Takes a share if there is one left; a lone request always gets through.
@@ -49,6 +67,19 @@ impl ReceiveBudget {
 
     fn give_back(&self, bytes: usize) {
         self.used.set(self.used.get() - bytes);
+    }
+}
+
+/// A declared length that was believed, until the frame is there.
+struct Trust<'a> {
+    budget: &'a ReceiveBudget,
+    len: usize,
+}
+
+impl Drop for Trust<'_> {
+    fn drop(&mut self) {
+        let unearned = &self.budget.unearned;
+        unearned.set(unearned.get() - self.len);
     }
 }
 
@@ -96,6 +127,9 @@ pub(super) struct Frames<'a> {
     limits: ReceiveLimits,
     /// Received and not yet taken.
     rest: Chunk,
+    /// The last frame was a large one: then only the beginning of the next is received into the
+    /// shared area, the rest straight into its own memory, without a copy.
+    expects_large: bool,
 }
 
 impl<'a> Frames<'a> {
@@ -111,6 +145,7 @@ impl<'a> Frames<'a> {
             budget,
             limits,
             rest: Chunk::empty(),
+            expects_large: false,
         }
     }
 
@@ -120,6 +155,7 @@ impl<'a> Frames<'a> {
             return Ok(None);
         };
         let len = frame::frame_len(prefix, self.limits.frame_bytes_max)?;
+        self.expects_large = len > BEGINNING_BYTES;
         if self.rest.len() >= len {
             let frame = self.rest.slice(0..len);
             self.rest = self.rest.slice(len..self.rest.len());
@@ -151,7 +187,13 @@ impl<'a> Frames<'a> {
     }
 
     async fn receive(&self, within_frame: bool) -> Result<Chunk, ReceiveError> {
-        let receiving = self.conn.receive(self.core.receive_area());
+        let bytes_max = if self.expects_large {
+            BEGINNING_BYTES
+        } else {
+            usize::MAX
+        };
+        let area = self.core.receive_area();
+        let receiving = self.conn.receive_at_most(area, bytes_max);
         let bound = if within_frame {
             Some(self.limits.stall_max)
         } else {
@@ -172,9 +214,12 @@ impl<'a> Frames<'a> {
 
     /// Receives a frame that did not arrive with its beginning.
     async fn large(&self, len: usize, early: &[u8]) -> Result<Chunk, ReceiveError> {
-        let mut buffer = self
-            .buffer(capacity_for(len, early.len()), len, early)
-            .await?;
+        let trust = self.budget.trust(len);
+        let capacity = match trust {
+            Some(_) => len,
+            None => capacity_for(len, early.len()),
+        };
+        let mut buffer = self.buffer(capacity, len, early).await?;
         let mut have = early.len();
         while have < len {
             if have == buffer.capacity() {
@@ -225,7 +270,7 @@ impl<'a> Frames<'a> {
 
 /// How much memory a frame may have after `received` of its `len` bytes.
 fn capacity_for(len: usize, received: usize) -> usize {
-    len.min((received * GROWTH).max(UNEARNED_BYTES))
+    len.min((received * GROWTH).max(CAPACITY_MIN))
 }
 
 /// A frame's own memory and its share of the budget.

@@ -34,6 +34,10 @@ const SEND_SHARE: usize = 4;
 /// How often a core looks whether the others are ready, while the broker starts and ends.
 const GATE_POLL: Duration = Duration::from_millis(1);
 
+/// How long a port that is taken may still become free.
+const PORT_PATIENCE: Duration = Duration::from_secs(2);
+const PORT_POLL: Duration = Duration::from_millis(20);
+
 /// The broker does not start, or did not end cleanly.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
@@ -248,7 +252,7 @@ async fn follow(core: &Core, start: &Arc<Start>) {
 
 /// The first core: ports, metadata, logs; then serves like the others; then closes everything.
 async fn lead(core: &Core, start: &Arc<Start>) -> Result<(), ServeError> {
-    let listeners = bind_first(core, &start.addresses)?;
+    let listeners = bind_first(core, &start.addresses).await?;
     let addresses: Vec<SocketAddr> = listeners.iter().map(Listener::local_addr).collect();
     let config = Arc::new(with_ports(start.config.clone(), &addresses));
     let dir = data_dir(core, &config);
@@ -260,6 +264,7 @@ async fn lead(core: &Core, start: &Arc<Start>) -> Result<(), ServeError> {
         .boot_controller(&registration(&config, &start.found.meta), clean)
         .await?;
     open_logs(core, &shards, &image, &start.found).await?;
+    remove_leftovers(core, &start.found);
     shards.publish(everything(image.clone())).await?;
     *start.gate() = Gate::Open(config.clone(), addresses.clone());
     accept_on(&context(core, &shards, config.clone(), start), listeners);
@@ -270,11 +275,22 @@ async fn lead(core: &Core, start: &Arc<Start>) -> Result<(), ServeError> {
     close(core, &shards, &config).await
 }
 
-fn bind_first(core: &Core, addresses: &[SocketAddr]) -> Result<Vec<Listener>, StartError> {
-    addresses
-        .iter()
-        .map(|address| Listener::bind(core, *address, Exclusive::Yes))
-        .collect()
+/// Takes the ports. A process that was just killed holds its own for some milliseconds more: the
+/// kernel takes its rings down in the background.
+async fn bind_first(core: &Core, addresses: &[SocketAddr]) -> Result<Vec<Listener>, StartError> {
+    let begun = core.monotonic();
+    loop {
+        let bound: Result<Vec<_>, _> = addresses
+            .iter()
+            .map(|address| Listener::bind(core, *address, Exclusive::Yes))
+            .collect();
+        match bound {
+            Err(StartError::PortTaken { .. }) if begun.elapsed() < PORT_PATIENCE => {
+                core.sleep(PORT_POLL).await;
+            }
+            bound => return bound,
+        }
+    }
 }
 
 /// Puts the ports that the kernel chose where clients are told of them.
@@ -341,6 +357,17 @@ async fn open_logs(
     } else {
         Ok(())
     }
+}
+
+/// Finishes the deletions that the last run began.
+fn remove_leftovers(core: &Core, found: &Arc<LoadedDir>) {
+    let (removing, found) = (core.clone(), found.clone());
+    core.spawn(async move {
+        let remove = move || found.leftovers.iter().try_for_each(std::fs::remove_dir_all);
+        if let Err(error) = removing.blocking(remove).await {
+            log::warn!("a deleted partition's directory cannot be removed: {error}");
+        }
+    });
 }
 
 /// The first publication: everything is new.
@@ -426,7 +453,11 @@ async fn close(core: &Core, shards: &Shards, config: &BrokerConfig) -> Result<()
     }
     shards.write_checkpoints().await?;
     let dir = config.data_dir.clone();
-    core.blocking(move || partition_log::mark_clean_shutdown(&dir))
+    let last = move || {
+        partition_log::purge_deleted(&dir)?;
+        partition_log::mark_clean_shutdown(&dir)
+    };
+    core.blocking(last)
         .await
         .map_err(io("marking the clean shutdown"))?;
     log::info!("closed cleanly");

@@ -3,6 +3,7 @@
 //! Everything that goes to stdout is line-based and stable, so that scripts may rely on it; what
 //! is meant for people only (progress, summaries, the log) goes to stderr.
 
+mod api;
 mod config;
 mod consume;
 mod dump_log;
@@ -64,6 +65,7 @@ enum Command {
     Consume(consume::ConsumeArgs),
     DumpLog(dump_log::DumpLogArgs),
     Config(config::ConfigArgs),
+    Api(api::ApiArgs),
 }
 
 impl Cli {
@@ -76,6 +78,7 @@ impl Cli {
             Some(Command::Consume(args)) => consume::run(args),
             Some(Command::DumpLog(args)) => dump_log::run(&args),
             Some(Command::Config(args)) => config::run(&args),
+            Some(Command::Api(args)) => api::run(&args),
         }
     }
 

@@ -125,6 +125,17 @@ pub fn mark_clean_shutdown(path: &Path) -> io::Result<()> {
     )
 }
 
+/// Removes the directories of deleted partitions, delay or not: nobody reads them any more.
+pub fn purge_deleted(path: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(path)? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().ends_with("-delete") {
+            fs::remove_dir_all(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
 /// Writes one of Kafka's checkpoints: aside, synced, renamed, the directory synced.
 pub fn write_checkpoint(
     path: &Path,

@@ -74,7 +74,7 @@ pub use data_dir::DataDir;
 pub use delete::{DeleteLog, DeletedLog};
 pub use derived_files::anchor_all;
 pub use directory::{
-    DirectoryError, LoadedDir, PartitionDir, format, load, mark_clean_shutdown,
+    DirectoryError, LoadedDir, PartitionDir, format, load, mark_clean_shutdown, purge_deleted,
     remove_surplus_points, write_checkpoint, write_durable_points,
 };
 pub use durable_points::{DurablePoint, DurablePoints};

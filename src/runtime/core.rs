@@ -8,6 +8,7 @@ use super::pulse::{Pulse, index_of, index_of_place, name_of, since_start_ns};
 use super::ring::Ring;
 use super::stats::{CoreStats, Counters};
 use super::sync::{Either, race};
+use super::tasks::Tasks;
 use crate::model::{CoreId, TimestampMs};
 use crate::sys::arena::Arena;
 use std::cell::Cell;
@@ -41,6 +42,7 @@ pub(super) struct Inner {
     pub(super) counters: Rc<Counters>,
     pub(super) pulse: Arc<Pulse>,
     pub(super) fate: Arc<Fate>,
+    pub(super) tasks: Rc<Tasks>,
     /// A poll that lasts longer is a stall.
     pub(super) stall_after: Duration,
     pub(super) last_turn: Cell<Instant>,
@@ -85,11 +87,11 @@ impl Core {
     pub fn spawn(&self, future: impl Future<Output = ()> + 'static) {
         let task = self.tracked(index_of_place(Location::caller()), future);
         let queue = glommio::TaskQueueHandle::default();
-        let ends = async move {
+        let kept = self.inner.tasks.keep(Box::pin(async move {
             // A panic has already sealed the fate of the run.
             let _ = task.await;
-        };
-        let spawned = glommio::spawn_local_into(ends, queue);
+        }));
+        let spawned = glommio::spawn_local_into(kept, queue);
         spawned.expect("the default queue always exists").detach();
     }
 

@@ -23,6 +23,8 @@ struct State {
     files_max: usize,
     /// Rises with every use.
     clock: u64,
+    /// Rises with every path forgotten: what was being opened then may be another file now.
+    forgotten: u64,
 }
 
 struct Cached {
@@ -40,6 +42,7 @@ impl DescriptorCache {
             count: 0,
             files_max,
             clock: 0,
+            forgotten: 0,
         };
         Self {
             disk,
@@ -55,8 +58,12 @@ impl DescriptorCache {
         if let Some(file) = self.state.borrow_mut().find(path, mode) {
             return Ok(file);
         }
+        let forgotten = self.state.borrow().forgotten;
         let file = self.disk.open(path, mode, false).await?;
-        self.state.borrow_mut().insert(path, mode, file.clone());
+        let mut state = self.state.borrow_mut();
+        if state.forgotten == forgotten {
+            state.insert(path, mode, file.clone());
+        }
         Ok(file)
     }
 
@@ -70,6 +77,7 @@ impl DescriptorCache {
         let mut state = self.state.borrow_mut();
         let gone = state.files.remove(path).map_or(0, |files| files.len());
         state.count -= gone;
+        state.forgotten += 1;
     }
 
     /// How many files it keeps open.

@@ -160,13 +160,13 @@ impl Disk {
         blocking::run(move || list(&path)).await
     }
 
-    /// Bytes that can still be written to the file system of `path`.
+    /// How large the file system of `path` is, and how much of it is left.
     ///
     /// # Errors
     /// Those of `statvfs(3)`.
-    pub async fn free_bytes(&self, path: &Path) -> io::Result<u64> {
+    pub async fn volume(&self, path: &Path) -> io::Result<sys::file::Volume> {
         let path = path.to_owned();
-        blocking::run(move || sys::file::free_bytes(&path)).await
+        blocking::run(move || sys::file::volume(&path)).await
     }
 
     async fn open_with(&self, path: &Path, mode: OpenMode, flags: i32) -> io::Result<File> {

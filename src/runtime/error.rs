@@ -42,7 +42,7 @@ pub enum StartError {
     /// The file system cannot do direct I/O.
     #[error(
         "{} is on a file system without direct I/O ({error}). Cure: choose a data directory on \
-         ext4, xfs or btrfs (tmpfs and some network or overlay file systems cannot)",
+         ext4, xfs or btrfs (some network, overlay and memory file systems cannot)",
         dir.display()
     )]
     NoDirectIo {

@@ -60,6 +60,10 @@ impl SharedFile {
         }
     }
 
+    pub(super) fn is_direct(&self) -> bool {
+        self.descriptor.is_direct()
+    }
+
     pub(super) fn descriptor(&self) -> &Arc<Descriptor> {
         &self.descriptor
     }

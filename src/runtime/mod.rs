@@ -2,6 +2,7 @@
 
 mod blocking;
 mod core;
+mod core_plan;
 mod descriptor_cache;
 mod disk;
 mod error;
@@ -15,17 +16,20 @@ mod op;
 mod pulse;
 mod ring;
 mod shutdown;
+mod started;
 mod stats;
 pub mod sync;
+mod tasks;
 #[cfg(test)]
 mod tests;
 mod watchdog;
 
 pub use self::core::{Core, Label};
+pub use core_plan::CorePlan;
 pub use descriptor_cache::DescriptorCache;
 pub use disk::{DirEntry, Disk, UNFINISHED_SUFFIX};
 pub use error::StartError;
-pub use executor::{CoreOptions, CorePlan, block_on_one_core, run, run_on_cores};
+pub use executor::{CoreOptions, block_on_one_core, run, run_on_cores};
 pub use fate::abort_on_panic;
 pub use file::{File, OpenMode, SharedFile};
 pub use host::{DirectoryLock, check_host};

@@ -120,7 +120,7 @@ impl Ring {
 
     /// Submits what was started and takes what is already done.
     pub(super) fn flush(&self) {
-        self.state.submit(0);
+        self.state.submit();
         self.reap();
     }
 
@@ -262,7 +262,7 @@ impl State {
         ops.in_flight += 1;
         drop(ops);
         if self.uring.borrow_mut().submission().is_full() {
-            self.submit(0);
+            self.submit();
         }
         // SAFETY: whatever `entry` points to is owned by the operation's slot, which keeps it in
         // place until the kernel has answered (`complete`) and which `State::drop` outlives.
@@ -275,11 +275,14 @@ impl State {
         }
     }
 
-    fn submit(&self, wait_for: usize) {
+    fn submit(&self) {
+        if self.uring.borrow_mut().submission().is_empty() {
+            return;
+        }
         let uring = self.uring.borrow();
         loop {
             Counters::add(&self.counters.ring_submits, 1);
-            match uring.submit_and_wait(wait_for) {
+            match uring.submit() {
                 Err(error) if error.raw_os_error() == Some(libc::EINTR) => {}
                 // EAGAIN and EBUSY: answers have to be taken first; what is queued stays queued.
                 Err(_) => return self.pushed.notify_one(),
@@ -289,9 +292,6 @@ impl State {
     }
 
     fn reap(&self) {
-        if self.uring.borrow_mut().submission().taskrun() {
-            self.submit(0);
-        }
         while let Some((key, answer)) = self.next_answer() {
             Counters::add(&self.counters.ring_completions, 1);
             let (goes_on, waker) = self.ops.borrow_mut().complete(key, answer);
@@ -343,19 +343,16 @@ impl Drop for State {
     }
 }
 
-/// The newest way of setting up that this kernel knows: completions handled in batches when we
-/// ask for them, never by interrupting the core.
+/// A ring that never interrupts its core to complete something: that waits for the core's next
+/// system call, of which there are plenty. (Completing only when asked, `DEFER_TASKRUN`, costs a
+/// system call more per round and measured no better.) Kernels before 6.0 interrupt.
 fn build() -> io::Result<IoUring> {
     let mut builder = IoUring::builder();
     builder.dontfork().setup_cqsize(IN_FLIGHT_MAX);
-    let mut batched = builder.clone();
-    batched
-        .setup_single_issuer()
-        .setup_defer_taskrun()
-        .setup_taskrun_flag();
-    batched
-        .build(SUBMISSION_ENTRIES)
-        .or_else(|_| builder.build(SUBMISSION_ENTRIES))
+    let mut quiet = builder.clone();
+    quiet.setup_single_issuer().setup_coop_taskrun();
+    let ring = quiet.build(SUBMISSION_ENTRIES);
+    ring.or_else(|_| builder.build(SUBMISSION_ENTRIES))
 }
 
 /// The kernel's form of an operation. It points into `work`, which must stay as it is (it may be

@@ -233,7 +233,7 @@ fn names_are_made_replaced_and_removed() {
                 .await
                 .is_err()
         );
-        assert!(disk.free_bytes(&root).await.expect("known") > 0);
+        assert!(disk.volume(&root).await.expect("known").usable_bytes > 0);
     });
 }
 
@@ -285,4 +285,24 @@ fn page(core: &Core, byte: u8) -> Chunk {
         }
         std::thread::yield_now();
     }
+}
+
+#[test]
+fn tasks_are_dropped_when_their_core_ends() {
+    struct Told(std::sync::mpsc::Sender<()>);
+    impl Drop for Told {
+        fn drop(&mut self) {
+            let _ = self.0.send(());
+        }
+    }
+    let (sender, receiver) = std::sync::mpsc::channel();
+    on_a_core(|core| async move {
+        let told = Told(sender);
+        core.spawn(async move {
+            std::future::pending::<()>().await;
+            drop(told);
+        });
+        core.turn().await;
+    });
+    assert_eq!(receiver.try_recv(), Ok(()));
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::message::ShardReply;
 use super::shards::ReplyTo;
 use super::topics::LogPositions;
-use super::{Owned, Shards};
-use crate::log::{Checkpoint, Retention};
+use super::{Owned, Shard, Shards};
+use crate::log::{AnchorPlan, Checkpoint, Retention, anchor_all};
 use crate::metadata::{SnapshotId, encode_snapshot};
 use crate::model::{Offset, PartitionId, TopicPartition};
 
@@ -214,33 +214,32 @@ impl Owned {
         }
     }
 
+    /// Closes all logs as a group: every file written, then all synced at once.
     async fn close_logs(&self) {
-        let ids: Vec<PartitionId> = self.state.borrow().partitions.keys().copied().collect();
-        let closing = ids.into_iter().map(|id| self.close_log(id)).collect();
-        crate::runtime::sync::join_all(closing).await;
+        let (ids, plans) = self.state.borrow_mut().plan_closes();
+        let results = anchor_all(&self.dir, plans).await;
+        for (id, result) in ids.into_iter().zip(results) {
+            self.with_log(id, |log| match result {
+                Ok(anchored) => log.on_anchored(anchored),
+                Err(error) => {
+                    log::error!(
+                        "{}: not closed, the next start recovers it: {error}",
+                        log.name()
+                    );
+                }
+            });
+        }
     }
+}
 
-    async fn close_log(&self, id: PartitionId) {
-        let plan = {
-            let mut state = self.state.borrow_mut();
-            let log = state
-                .partitions
-                .get_mut(&id)
-                .map(|partition| partition.log_mut());
-            log.filter(|log| !log.is_busy())
-                .and_then(|log| log.plan_close())
-        };
-        let Some(plan) = plan else { return };
-        let result = plan.run(&self.dir).await;
-        self.with_log(id, |log| match result {
-            Ok(anchored) => log.on_anchored(anchored),
-            Err(error) => {
-                log::error!(
-                    "{}: closing failed, the next start recovers it: {error}",
-                    log.name()
-                );
-            }
-        });
+impl Shard {
+    fn plan_closes(&mut self) -> (Vec<PartitionId>, Vec<AnchorPlan>) {
+        let idle = self
+            .partitions
+            .iter_mut()
+            .filter(|(_, partition)| !partition.log().is_busy());
+        idle.filter_map(|(id, partition)| Some((*id, partition.log_mut().plan_close()?)))
+            .unzip()
     }
 }
 

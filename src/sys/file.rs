@@ -61,17 +61,29 @@ pub fn advise_not_needed(file: impl AsFd) {
     unsafe { libc::posix_fadvise(file.as_fd().as_raw_fd(), 0, 0, libc::POSIX_FADV_DONTNEED) };
 }
 
-/// Bytes that an ordinary user may still write on the file system that holds `path`.
+/// How large a file system is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Volume {
+    /// All of it, in bytes.
+    pub total_bytes: u64,
+    /// What an ordinary user may still write.
+    pub usable_bytes: u64,
+}
+
+/// The file system that holds `path`.
 ///
 /// # Errors
 /// Those of `statvfs(3)`.
-pub fn free_bytes(path: &Path) -> io::Result<u64> {
+pub fn volume(path: &Path) -> io::Result<Volume> {
     let path = path_string(path)?;
     // SAFETY: a structure of integers, for which zero is a value.
     let mut stat: libc::statvfs = unsafe { std::mem::zeroed() };
     // SAFETY: a terminated path, and a structure that is ours.
     answer(unsafe { libc::statvfs(path.as_ptr(), &mut stat) } as isize)?;
-    Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+    Ok(Volume {
+        total_bytes: stat.f_blocks.saturating_mul(stat.f_frsize),
+        usable_bytes: stat.f_bavail.saturating_mul(stat.f_frsize),
+    })
 }
 
 /// A path as system calls take it.

@@ -3,12 +3,13 @@
 //! Behaviour: names everything that is served, in any version. A version that is not known is
 //!            answered in version 0 with UNSUPPORTED_VERSION and ApiVersions' own range, so that
 //!            the client can ask again (KIP-511). Names of client software that break Kafka's
-//!            pattern are INVALID_REQUEST.
+//!            pattern are INVALID_REQUEST. A client that meant another cluster or another node is
+//!            told REBOOTSTRAP_REQUIRED: its connection was routed here by mistake (KIP-1242).
 //! Versions:  v1 throttle · v3 flexible, client software (KIP-511), features (KIP-584) · v4
-//!            features that begin at 0 · v5 the cluster and node meant
-//! Not done:  v5's cluster and node are not compared with ours
+//!            features that begin at 0 · v5 the cluster and node meant (KIP-1242)
+//! Not done:  –
 
-use crate::broker::context::{Context, Request};
+use crate::broker::context::{Context, Identity, Request};
 use crate::broker::dispatch::{CloseConnection, SERVED, decode};
 use crate::broker::response::Response;
 use crate::metadata::{FEATURES, MetadataImage};
@@ -34,14 +35,12 @@ pub(in crate::broker) fn answer(
         return Ok(Response::with_bodies(encoded, std::iter::empty()));
     }
     let message: ApiVersionsRequest = decode(request, &request.frame)?;
-    let answer = if is_acceptable(&message, request.version) {
-        everything(&cx.image(), request.version)
-    } else {
-        let error_code = ErrorCode::InvalidRequest.code();
-        ApiVersionsResponse {
-            error_code,
+    let answer = match refusal(&message, request.version, &cx.identity) {
+        None => everything(&cx.image(), request.version),
+        Some(code) => ApiVersionsResponse {
+            error_code: code.code(),
             ..Default::default()
-        }
+        },
     };
     Ok(Response::encode(request, &answer)?)
 }
@@ -52,6 +51,21 @@ fn unknown_version() -> ApiVersionsResponse {
         api_keys: vec![range(ApiKey::ApiVersions, ApiVersionsRequest::VERSIONS)],
         ..Default::default()
     }
+}
+
+/// Why the client cannot go on, if so.
+fn refusal(message: &ApiVersionsRequest, version: i16, own: &Identity) -> Option<ErrorCode> {
+    if !is_acceptable(message, version) {
+        return Some(ErrorCode::InvalidRequest);
+    }
+    is_misrouted(message, own).then_some(ErrorCode::RebootstrapRequired)
+}
+
+/// Whether the client meant somebody else. Before version 5, and before it knows the cluster, it
+/// does not say whom it means.
+fn is_misrouted(message: &ApiVersionsRequest, own: &Identity) -> bool {
+    let meant = message.cluster_id.as_ref();
+    meant.is_some_and(|id| *id != own.cluster_id || message.node_id != own.node_id)
 }
 
 fn is_acceptable(message: &ApiVersionsRequest, version: i16) -> bool {
@@ -81,7 +95,6 @@ fn served() -> Vec<ApiVersion> {
         .iter()
         .map(|served| range(served.api, served.versions()))
         .collect();
-    keys.push(range(ApiKey::ApiVersions, ApiVersionsRequest::VERSIONS));
     keys.sort_by_key(|range| range.api_key);
     keys
 }
@@ -107,6 +120,8 @@ fn range(api: ApiKey, versions: Versions) -> ApiVersion {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Uuid;
+    use std::path::PathBuf;
 
     #[test]
     fn keys_ascend_and_name_api_versions_once() {
@@ -125,6 +140,29 @@ mod tests {
             ..Default::default()
         };
         assert!(is_acceptable(&named, 3));
+    }
+
+    #[test]
+    fn whoever_meant_another_broker_is_sent_back() {
+        let own = Identity {
+            cluster_id: "here".to_owned(),
+            node_id: 1,
+            data_dir: PathBuf::new(),
+            directory_id: Uuid::ZERO,
+        };
+        let misrouted = |cluster_id: Option<&str>, node_id| {
+            let cluster_id = cluster_id.map(str::to_owned);
+            is_misrouted(
+                &ApiVersionsRequest {
+                    cluster_id,
+                    node_id,
+                    ..Default::default()
+                },
+                &own,
+            )
+        };
+        assert!(!misrouted(None, -1) && !misrouted(Some("here"), 1));
+        assert!(misrouted(Some("there"), 1) && misrouted(Some("here"), 2));
     }
 
     #[test]

@@ -37,11 +37,12 @@ pub(in crate::broker) async fn handle(
     }
     let sizes = cx.shards.sizes().await?;
     let dir = &cx.identity.data_dir;
-    let free_bytes = cx.core.disk().free_bytes(dir).await;
+    let volume = cx.core.disk().volume(dir).await.ok();
     let result = DescribeLogDirsResult {
         log_dir: absolute_name(dir),
         topics: topics(&cx.image(), &sizes, message.topics.as_deref()),
-        usable_bytes: free_bytes.map_or(-1, signed),
+        total_bytes: volume.map_or(-1, |volume| signed(volume.total_bytes)),
+        usable_bytes: volume.map_or(-1, |volume| signed(volume.usable_bytes)),
         ..Default::default()
     };
     Ok(DescribeLogDirsResponse {

@@ -48,7 +48,10 @@ pub(in crate::broker) async fn handle(
     if let Some(named) = named.filter(|topics| !ids_fit(topics, request.version)) {
         return Ok(refuse(named));
     }
-    create_missing(cx, request, &message).await?;
+    let creates = creates_topics(cx, request, &message);
+    if creates {
+        create_missing(cx, request, &message).await?;
+    }
     let image = cx.image();
     let nodes = nodes::nodes(cx, request, &image);
     let view = View {
@@ -56,6 +59,7 @@ pub(in crate::broker) async fn handle(
         request,
         image: &image,
         nodes: &nodes,
+        creates,
     };
     let mut topics = match named_topics(&message, request.version) {
         None => view.all(),
@@ -104,16 +108,18 @@ fn refuse(named: &[MetadataRequestTopic]) -> MetadataResponse {
     }
 }
 
+/// Whether settings and request let missing topics be created.
+fn creates_topics(cx: &Context, request: &Request, message: &MetadataRequest) -> bool {
+    let agreed = message.allow_auto_topic_creation || request.version < CREATION_DECLINABLE_FROM;
+    agreed && cx.config.topics.auto_create
+}
+
 /// Has the topics created that are missing and may be; returns when they are there.
 async fn create_missing(
     cx: &Context,
     request: &Request,
     message: &MetadataRequest,
 ) -> Result<(), CloseConnection> {
-    let agreed = message.allow_auto_topic_creation || request.version < CREATION_DECLINABLE_FROM;
-    if !agreed || !cx.config.topics.auto_create {
-        return Ok(());
-    }
     let image = cx.image();
     let named = named_topics(message, request.version).unwrap_or_default();
     let may = |name: &str| {
@@ -145,6 +151,7 @@ struct View<'a> {
     request: &'a Request,
     image: &'a MetadataImage,
     nodes: &'a [Node],
+    creates: bool,
 }
 
 impl View<'_> {
@@ -192,7 +199,7 @@ impl View<'_> {
 
     /// Whether the topic is missing only because the caller may not create it.
     fn lacks_creation(&self, name: &str) -> bool {
-        self.cx.config.topics.auto_create && !may_create(self.cx, self.request, name)
+        self.creates && !may_create(self.cx, self.request, name)
     }
 
     fn may_describe(&self, name: &str) -> bool {

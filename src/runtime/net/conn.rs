@@ -45,10 +45,7 @@ pub async fn connect(core: &Core, address: SocketAddr) -> io::Result<Conn> {
 
 impl Conn {
     pub(super) fn new(core: &Core, stream: TcpStream, peer: SocketAddr) -> io::Result<Self> {
-        let socket = SockRef::from(&socket_of(&stream)).set_tcp_nodelay(true);
-        socket?;
-        // `sendfile` knows no flag of its own for not waiting.
-        SockRef::from(&socket_of(&stream)).set_nonblocking(true)?;
+        set_options(socket_of(&stream))?;
         let inner = Inner {
             core: core.clone(),
             stream: RefCell::new(stream),
@@ -73,8 +70,23 @@ impl Conn {
     /// # Errors
     /// Those of `recv(2)`: the connection is over.
     pub async fn receive(&self, area: &ReceiveArea) -> io::Result<Chunk> {
+        self.receive_at_most(area, usize::MAX).await
+    }
+
+    /// [`Conn::receive`], but at most `bytes_max` of what is there.
+    ///
+    /// For the beginning of a frame whose rest then goes straight to its place by
+    /// [`Conn::receive_into`].
+    ///
+    /// # Errors
+    /// As [`Conn::receive`].
+    pub async fn receive_at_most(&self, area: &ReceiveArea, bytes_max: usize) -> io::Result<Chunk> {
+        assert!(
+            bytes_max > 0,
+            "receiving nothing would look like the end of the stream"
+        );
         loop {
-            match poll_fn(|cx| self.poll_receive(area, cx)).await {
+            match poll_fn(|cx| self.poll_receive(area, bytes_max, cx)).await {
                 Some(received) => return received,
                 None => area.refilled(&self.inner.core).await,
             }
@@ -146,9 +158,10 @@ impl Conn {
     fn poll_receive(
         &self,
         area: &ReceiveArea,
+        bytes_max: usize,
         cx: &mut Context<'_>,
     ) -> Poll<Option<io::Result<Chunk>>> {
-        let filled = area.fill(|into| match self.poll_read(cx, into) {
+        let filled = area.fill(|into| match self.poll_read(cx, first(into, bytes_max)) {
             Poll::Ready(Ok(count)) => (Some(count), Ok(Poll::Ready(()))),
             Poll::Ready(Err(error)) => (None, Err(error)),
             Poll::Pending => (None, Ok(Poll::Pending)),
@@ -160,4 +173,18 @@ impl Conn {
             Some((Err(error), _)) => Poll::Ready(Some(Err(error))),
         }
     }
+}
+
+fn set_options(socket: BorrowedFd<'_>) -> io::Result<()> {
+    let socket = SockRef::from(&socket);
+    socket.set_tcp_nodelay(true)?;
+    // A peer that has vanished without a word is noticed after the host's time (as in Kafka).
+    socket.set_keepalive(true)?;
+    // `sendfile` knows no flag of its own for not waiting.
+    socket.set_nonblocking(true)
+}
+
+fn first(bytes: &mut [u8], bytes_max: usize) -> &mut [u8] {
+    let len = bytes.len().min(bytes_max);
+    &mut bytes[..len]
 }

@@ -64,25 +64,49 @@ impl Listener {
         self.address
     }
 
-    /// The next connection. Failures are logged and slept on: they concern the peer or pass.
+    /// The next connection.
+    ///
+    /// A connection that is over before we have it is passed over. When accepting itself fails,
+    /// as it does without free descriptors, that is logged and slept on: it passes, and trying
+    /// again at once would take the core.
     pub async fn accept(&self) -> (Conn, SocketAddr) {
         loop {
-            match self.try_accept().await {
-                Ok(accepted) => return accepted,
-                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+            let stream = match self.socket.accept().await.map_err(into_io) {
+                Ok(stream) => stream,
+                Err(error) if is_of_the_peer(&error) => continue,
                 Err(error) => {
                     log::warn!("accepting on {}: {error}", self.address);
                     self.core.sleep(PAUSE_AFTER_ERROR).await;
+                    continue;
                 }
+            };
+            let Ok(peer) = stream.peer_addr() else {
+                continue;
+            };
+            if let Ok(conn) = Conn::new(&self.core, stream, peer) {
+                return (conn, peer);
             }
         }
     }
+}
 
-    async fn try_accept(&self) -> io::Result<(Conn, SocketAddr)> {
-        let stream = self.socket.accept().await.map_err(into_io)?;
-        let peer = stream.peer_addr().map_err(into_io)?;
-        Ok((Conn::new(&self.core, stream, peer)?, peer))
-    }
+/// Errors that `accept(2)` passes on from a connection which failed before we had it.
+fn is_of_the_peer(error: &io::Error) -> bool {
+    use io::ErrorKind::{
+        ConnectionAborted, ConnectionReset, HostUnreachable, Interrupted, NetworkDown,
+        NetworkUnreachable, PermissionDenied, TimedOut,
+    };
+    let kinds = [
+        ConnectionAborted,
+        ConnectionReset,
+        HostUnreachable,
+        Interrupted,
+        NetworkDown,
+        NetworkUnreachable,
+        PermissionDenied,
+        TimedOut,
+    ];
+    kinds.contains(&error.kind())
 }
 
 pub(super) fn into_io(error: GlommioError<()>) -> io::Error {

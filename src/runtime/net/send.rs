@@ -44,13 +44,15 @@ thread_local! {
 }
 
 /// Sends every slice in full; see [`Conn::send`].
-pub(super) async fn send_all(conn: &Conn, slices: Vec<Slice>) -> io::Result<()> {
+pub(super) async fn send_all(conn: &Conn, mut slices: Vec<Slice>) -> io::Result<()> {
+    // Nothing may follow the last bytes, or the kernel waits for it (`MSG_MORE`).
+    slices.retain(|slice| slice.len() > 0);
     let mut rest = Rest {
         slices,
         first: 0,
         sent: 0,
     };
-    while let Some(slice) = rest.skip_empty() {
+    while let Some(slice) = rest.slices.get(rest.first) {
         match slice {
             Slice::File {
                 file,
@@ -72,7 +74,7 @@ pub(super) async fn send_all(conn: &Conn, slices: Vec<Slice>) -> io::Result<()> 
     Ok(())
 }
 
-/// What has not been sent.
+/// What has not been sent; no slice is empty.
 struct Rest {
     slices: Vec<Slice>,
     first: usize,
@@ -81,13 +83,6 @@ struct Rest {
 }
 
 impl Rest {
-    fn skip_empty(&mut self) -> Option<&Slice> {
-        while self.slices.get(self.first)?.len() == 0 {
-            self.first += 1;
-        }
-        self.slices.get(self.first)
-    }
-
     /// The memory slices up to the next file, and whether there is one.
     fn memory(&self) -> (Vec<IoSlice<'_>>, bool) {
         let rest = self.slices.iter().skip(self.first);
@@ -179,6 +174,10 @@ enum Attempt {
 }
 
 async fn send_file(conn: &Conn, mut range: FileRange) -> io::Result<()> {
+    assert!(
+        !range.file.is_direct(),
+        "files are sent through the page cache"
+    );
     let mut piece_bytes = PIECE_BYTES;
     while range.len > 0 {
         let piece = range.first(piece_bytes);

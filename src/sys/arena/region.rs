@@ -44,7 +44,8 @@ impl Region {
             if slack > before {
                 libc::munmap((aligned + bytes) as *mut _, slack - before);
             }
-            libc::madvise(aligned as *mut _, bytes, libc::MADV_HUGEPAGE);
+            // No MADV_HUGEPAGE: where the page cache has fragmented memory, the first touch of a
+            // huge page compacts memory first, and the core stood still for up to 0.5 s (tuning.md).
             libc::madvise(aligned as *mut _, bytes, libc::MADV_DONTDUMP);
         }
         let base = NonNull::new(aligned as *mut u8).expect("mmap gives no null address");
