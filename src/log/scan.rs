@@ -5,8 +5,10 @@ use std::path::Path;
 
 use crate::protocol::record::{BATCH_HEADER_BYTES, BatchError, BatchHeader, verify_crc};
 
-/// Read ahead while only headers are looked at: large batches are skipped.
-const HEADERS_WINDOW_BYTES: usize = 32 << 10;
+/// Read ahead while only headers are looked at and batches are small.
+const HEADERS_WINDOW_BYTES: usize = 64 << 10;
+/// Read after a batch was skipped that reached beyond what was read ahead.
+const SKIP_WINDOW_BYTES: usize = 4 << 10;
 /// Read ahead while every byte is checked.
 const WHOLE_WINDOW_BYTES: usize = 1 << 20;
 
@@ -65,7 +67,12 @@ impl Scanner {
 
     /// The next batch by its header alone, which lies wholly below the limit.
     pub(super) fn next_header(&mut self) -> Result<Found, Stop> {
-        let header = self.header(HEADERS_WINDOW_BYTES)?;
+        let window_end = self.window_start + self.window.len() as u64;
+        let skipped = self.position > window_end + SKIP_WINDOW_BYTES as u64;
+        let header = self.header(match skipped {
+            true => SKIP_WINDOW_BYTES,
+            false => HEADERS_WINDOW_BYTES,
+        })?;
         Ok(self.pass(header))
     }
 

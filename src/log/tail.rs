@@ -280,6 +280,14 @@ impl Tail {
     }
 }
 
+impl Pieces {
+    /// The file's byte after the last piece.
+    pub(super) fn end(&self) -> u64 {
+        let bytes: usize = self.chunks.iter().map(|chunk| chunk.len()).sum();
+        self.position + bytes as u64
+    }
+}
+
 impl Pace {
     fn next_extent_bytes(&self, now_ms: TimestampMs) -> usize {
         let filled = self.copied * 2 >= self.extent_bytes;

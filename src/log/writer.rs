@@ -8,6 +8,7 @@ use super::names::SegmentFile;
 use super::plan::{FlushError, FlushPlan, SegmentWrite, Stage, SyncPlan, Synced, Written};
 use super::tail::block;
 use crate::model::Offset;
+use crate::runtime::File;
 use crate::runtime::sync::join_all;
 
 /// From so many files on, one sync of the whole file system is cheaper than one of each.
@@ -64,14 +65,31 @@ impl SegmentWrite {
 
     async fn write(&mut self, dir: &DataDir, path: &Path) -> io::Result<Option<Vec<u8>>> {
         let file = dir.writable(path, self.base).await?;
-        if self.allocate_to > self.allocated {
-            file.allocate(self.allocated, self.allocate_to - self.allocated)
-                .await?;
-        }
+        self.allocate(&file).await?;
         let head = self.read_head(dir, path).await?;
         let chunks = std::mem::take(&mut self.pieces.chunks);
         file.write_at(chunks, self.pieces.position).await?;
         Ok(head)
+    }
+
+    /// Grows the file ahead of the data, or just as far as is needed if there is no space for more.
+    async fn allocate(&mut self, file: &File) -> io::Result<()> {
+        if self.allocate_to <= self.allocated {
+            return Ok(());
+        }
+        let bytes = self.allocate_to - self.allocated;
+        let ahead = file.allocate(self.allocated, bytes).await;
+        let needed = self.pieces.end().max(self.allocated);
+        match ahead {
+            Err(error) if is_full(&error) && needed < self.allocate_to => {
+                self.allocate_to = needed;
+                match needed - self.allocated {
+                    0 => Ok(()),
+                    bytes => file.allocate(self.allocated, bytes).await,
+                }
+            }
+            done => done,
+        }
     }
 
     /// Completes the first block with what the file has before the tail.
@@ -175,15 +193,19 @@ fn create_empty(path: &PathBuf) -> io::Result<()> {
 }
 
 fn write_error(path: &Path, source: io::Error) -> FlushError {
-    let full = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded];
     FlushError {
         path: path.to_owned(),
-        stage: match full.contains(&source.kind()) {
+        stage: match is_full(&source) {
             true => Stage::Space,
             false => Stage::Write,
         },
         source,
     }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    let full = [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded];
+    full.contains(&error.kind())
 }
 
 fn sync_error(path: &Path, source: io::Error) -> FlushError {
