@@ -8,7 +8,8 @@ pub(super) const EMBEDDED: &str = "the controller is embedded and needs no quoru
 pub(super) const GROUPS: &str = "consumer groups are not there yet";
 pub(super) const KERNEL: &str = "klamm leaves the sizes of socket buffers to the kernel";
 pub(super) const LATER: &str = "it is not there yet";
-pub(super) const MEMORY_SHARE: &str = "unsent responses are bounded by their number and a quarter of a core's memory";
+pub(super) const MEMORY_SHARE: &str =
+    "unsent responses are bounded by their number and a quarter of a core's memory";
 pub(super) const METRICS: &str = "metrics are not exported yet";
 pub(super) const ONE_DIR: &str = "klamm keeps everything in one data directory";
 pub(super) const ONE_NODE: &str = "a single node has no other brokers";

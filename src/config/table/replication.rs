@@ -1,6 +1,8 @@
 //! Replication, quotas, metrics and delegation tokens.
 
-use crate::config::reason::{CORES, METRICS, ONE_NODE, PLUGIN, QUOTAS, SASL, TIERED, TLS, TOGETHER};
+use crate::config::reason::{
+    CORES, METRICS, ONE_NODE, PLUGIN, QUOTAS, SASL, TIERED, TLS, TOGETHER,
+};
 use crate::config::setting::{Setting, settings};
 
 pub(super) const ROWS: &[Setting] = settings! {
