@@ -125,6 +125,7 @@ impl Run {
         };
         thread::scope(|scope| {
             let load = scope.spawn(move || load.run(&mut sent));
+            let _stop = StopOnDrop(&stop);
             self.kill_and_restart(broker);
             thread::sleep(Duration::from_millis(self.random.u64(0..300)));
             stop.store(true, Ordering::Relaxed);
@@ -293,6 +294,15 @@ impl Load<'_> {
             Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => false,
             Err((error, _)) => panic!("the producer gave up: {error}"),
         }
+    }
+}
+
+/// A failed round must not wait for its load for ever.
+struct StopOnDrop<'a>(&'a AtomicBool);
+
+impl Drop for StopOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 

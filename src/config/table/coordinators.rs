@@ -1,6 +1,6 @@
 //! Share groups, transactions and idempotent producers.
 
-use crate::config::reason::{CORES, SHARE, TRANSACTIONS};
+use crate::config::reason::{CORES, RETENTION, SHARE, TRANSACTIONS};
 use crate::config::setting::{Setting, settings};
 
 pub(super) const ROWS: &[Setting] = settings! {
@@ -68,7 +68,7 @@ pub(super) const ROWS: &[Setting] = settings! {
         "Whether a transactional batch is checked with the coordinator first.";
     "producer.id.expiration.ms" Int "86400000" { AtLeast(1) } ClusterWide { Honoured }
         "How long an idle producer's sequence numbers are remembered.";
-    "producer.id.expiration.check.interval.ms" Int "600000" { AtLeast(1) } Hidden { Honoured }
+    "producer.id.expiration.check.interval.ms" Int "600000" { AtLeast(1) } Hidden { Ignored(RETENTION) }
         "How often idle producers are looked for.";
     "transactional.id.expiration.ms" Int "604800000" { AtLeast(1) } ReadOnly { Ignored(TRANSACTIONS) }
         "How long an idle transactional id is remembered.";

@@ -1,5 +1,6 @@
 //! klamm's own settings.
 
+use crate::config::reason::MEMORY_SHARE;
 use crate::config::setting::{Setting, settings};
 
 pub(super) const ROWS: &[Setting] = settings! {
@@ -17,7 +18,7 @@ pub(super) const ROWS: &[Setting] = settings! {
         "A half-received request that gets no byte for this long closes its connection.";
     "klamm.connection.responses.pending.max" Int "64" { Between(1, 65536) } ReadOnly { Honoured }
         "Most requests of one connection whose responses are not sent; beyond it no more is read.";
-    "klamm.connection.send.pending.max.bytes" Size "16MiB" { AtLeast(65536) } ReadOnly { Honoured }
+    "klamm.connection.send.pending.max.bytes" Size "16MiB" { AtLeast(65536) } ReadOnly { Ignored(MEMORY_SHARE) }
         "Most bytes of memory that unsent responses of one connection hold before its requests wait.";
     "klamm.connection.send.stall.max.ms" Long "60000" { AtLeast(100) } ReadOnly { Honoured }
         "A client that takes no byte of a waiting response for this long is cut off.";

@@ -26,7 +26,7 @@ pub(super) const ROWS: &[Setting] = settings! {
         "How long a start may take.";
     "metadata.log.max.record.bytes.between.snapshots" Long "20971520" { AtLeast(1) } ReadOnly { Honoured }
         "A metadata snapshot is written after this many new bytes.";
-    "metadata.log.max.snapshot.interval.ms" Long "3600000" { AtLeast(0) } ReadOnly { Honoured }
+    "metadata.log.max.snapshot.interval.ms" Long "3600000" { AtLeast(0) } ReadOnly { Ignored(LATER) }
         "A metadata snapshot is written after this long, if anything changed; 0 turns that off.";
     "metadata.log.dir" Text null { Any } ReadOnly { Refused(ONE_DIR) }
         "A directory of its own for the metadata log.";
@@ -34,9 +34,9 @@ pub(super) const ROWS: &[Setting] = settings! {
         "Segment size of the metadata log.";
     "metadata.log.segment.ms" Long "604800000" { Any } ReadOnly { Honoured }
         "Segment age of the metadata log.";
-    "metadata.max.retention.bytes" Long "104857600" { Any } ReadOnly { Honoured }
+    "metadata.max.retention.bytes" Long "104857600" { Any } ReadOnly { Ignored(LATER) }
         "Old snapshots and metadata segments go when together they pass this size.";
-    "metadata.max.retention.ms" Long "604800000" { Any } ReadOnly { Honoured }
+    "metadata.max.retention.ms" Long "604800000" { Any } ReadOnly { Ignored(LATER) }
         "Old snapshots and metadata segments go when they pass this age.";
     "metadata.max.idle.interval.ms" Int "500" { AtLeast(0) } ReadOnly { Ignored(EMBEDDED) }
         "How often an idle controller writes an empty record for its followers.";

@@ -1,6 +1,6 @@
 //! Logs on disk, topics and compaction.
 
-use crate::config::reason::{COMPACTION, CORES, ONE_DIR, PLUGIN, STEPS, SYNC};
+use crate::config::reason::{COMPACTION, CORES, ONE_DIR, PLUGIN, STEPS, SYNC, TOGETHER};
 use crate::config::setting::{Setting, settings};
 
 pub(super) const ROWS: &[Setting] = settings! {
@@ -48,7 +48,7 @@ pub(super) const ROWS: &[Setting] = settings! {
         "Kafka syncs a partition after this long.";
     "log.flush.offset.checkpoint.interval.ms" Int "60000" { AtLeast(0) } ReadOnly { Honoured }
         "How often the recovery points are written.";
-    "log.flush.start.offset.checkpoint.interval.ms" Int "60000" { AtLeast(0) } ReadOnly { Honoured }
+    "log.flush.start.offset.checkpoint.interval.ms" Int "60000" { AtLeast(0) } ReadOnly { Ignored(TOGETHER) }
         "How often the log start offsets are written.";
     "log.preallocate" Boolean "false" { Any } ClusterWide { Ignored(STEPS) }
         "Whether Kafka reserves a whole segment when it begins one.";

@@ -1,6 +1,8 @@
 //! Replication, quotas, metrics and delegation tokens.
 
-use crate::config::reason::{CORES, METRICS, ONE_NODE, PLUGIN, QUOTAS, SASL, TIERED, TLS};
+use crate::config::reason::{
+    CORES, METRICS, ONE_NODE, PLUGIN, QUOTAS, SASL, TIERED, TLS, TOGETHER,
+};
 use crate::config::setting::{Setting, settings};
 
 pub(super) const ROWS: &[Setting] = settings! {
@@ -26,7 +28,7 @@ pub(super) const ROWS: &[Setting] = settings! {
         "Bytes a follower asks for in all.";
     "num.replica.fetchers" Int "1" { AtLeast(1) } ClusterWide { Ignored(ONE_NODE) }
         "Kafka's threads that follow each other broker.";
-    "replica.high.watermark.checkpoint.interval.ms" Long "5000" { Any } ReadOnly { Honoured }
+    "replica.high.watermark.checkpoint.interval.ms" Long "5000" { Any } ReadOnly { Ignored(TOGETHER) }
         "How often the high watermarks are written.";
     "fetch.purgatory.purge.interval.requests" Int "1000" { Any } ReadOnly { Ignored(CORES) }
         "Completed fetches are swept out after this many.";

@@ -65,13 +65,13 @@ pub(super) const ROWS: &[Setting] = settings! {
         "Receive buffer of a socket.";
     "socket.request.max.bytes" Int "104857600" { AtLeast(1) } ReadOnly { Honoured }
         "Largest request a connection may send; a larger one closes it.";
-    "socket.listen.backlog.size" Int "50" { AtLeast(1) } ReadOnly { Honoured }
+    "socket.listen.backlog.size" Int "50" { AtLeast(1) } ReadOnly { Ignored(LATER) }
         "How many connections may wait to be accepted.";
-    "max.connections.per.ip" Int "2147483647" { AtLeast(0) } ClusterWide { Honoured }
+    "max.connections.per.ip" Int "2147483647" { AtLeast(0) } ClusterWide { Ignored(LATER) }
         "Most connections from one address.";
     "max.connections.per.ip.overrides" Text "" { Any } ClusterWide { Refused(LATER) }
         "Exceptions to `max.connections.per.ip`, as host:count.";
-    "max.connections" Int "2147483647" { AtLeast(0) } ClusterWide { Honoured }
+    "max.connections" Int "2147483647" { AtLeast(0) } ClusterWide { Ignored(LATER) }
         "Most connections of the whole broker.";
     "max.connection.creation.rate" Int "2147483647" { AtLeast(0) } ClusterWide { Ignored(LATER) }
         "Most new connections a second.";

@@ -12,7 +12,7 @@ pub(super) struct Region {
 }
 
 impl Region {
-    /// Reserves `bytes` of address space; transparent huge pages are asked for, not required.
+    /// Reserves `bytes` of address space.
     pub(super) fn reserve(bytes: usize) -> io::Result<Self> {
         assert!(
             bytes.is_multiple_of(HUGE_PAGE_BYTES),
