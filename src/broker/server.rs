@@ -473,10 +473,15 @@ async fn close(core: &Core, shards: &Shards, config: &BrokerConfig) -> Result<()
         log::warn!("closing took longer than {within:?}: the next start recovers");
         return Ok(());
     };
+    let mut complete = true;
     for core_closed in closed {
-        core_closed?;
+        complete &= core_closed?.iter().all(|log| log.closed);
     }
     shards.write_checkpoints().await?;
+    if !complete {
+        log::warn!("not every log could be closed: the next start recovers");
+        return Ok(());
+    }
     let dir = config.data_dir.clone();
     let last = move || {
         partition_log::purge_deleted(&dir)?;

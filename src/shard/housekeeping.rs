@@ -50,6 +50,9 @@ impl Owned {
 
     /// Writes the derived files that are due; whether there were any.
     async fn anchor_logs(&self) -> bool {
+        if self.state.borrow().closing {
+            return false;
+        }
         let ids: Vec<PartitionId> = self.state.borrow().partitions.keys().copied().collect();
         let mut any = false;
         for id in ids {

@@ -27,6 +27,7 @@ pub(super) fn log_config(config: &BrokerConfig, topic: &TopicConfig) -> Arc<LogC
         retention_ms: topic.retention_ms,
         retention_bytes: topic.retention_bytes.map(|bytes| bytes.unsigned_abs()),
         delete_retained: topic.cleanup_policy.delete,
+        compacted: topic.cleanup_policy.compact,
         file_delete_delay_ms: topic.file_delete_delay_ms.unsigned_abs(),
         producer_expiration_ms: config.producer_id_expiration_ms,
         ..LogConfig::default()

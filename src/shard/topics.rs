@@ -46,6 +46,8 @@ pub struct LogPositions {
     pub log_start: Offset,
     /// For Kafka's high-watermark checkpoint.
     pub high_watermark: Offset,
+    /// Whether its files are complete: only then may a next start trust them unread.
+    pub closed: bool,
 }
 
 impl Owned {
@@ -321,6 +323,7 @@ impl Shard {
             recovery_point: partition.log().recovery_point(),
             log_start: partition.log().log_start(),
             high_watermark: partition.high_watermark(),
+            closed: partition.log().closed().is_some(),
         };
         let on_disk = self
             .partitions
