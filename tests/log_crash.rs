@@ -97,6 +97,7 @@ impl Run {
             index_interval_bytes: rng.u32(100..5_000),
             segment_index_bytes: rng.u32(200..20_000),
             retention_bytes: rng.bool().then(|| rng.u64(50_000..500_000)),
+            retention_ms: rng.bool().then(|| rng.i64(20_000..600_000)),
             anchor_interval_bytes: rng.u32(5_000..100_000),
             preallocate_bytes_max: 64 << 10,
             ..LogConfig::default()
@@ -277,6 +278,7 @@ impl Run {
     }
 
     async fn retention(&mut self) {
+        self.now_ms += self.rng.i64(0..200_000);
         let high_watermark = self.log.durable_end();
         loop {
             match self.log.plan_retention(self.now_ms, high_watermark) {
@@ -290,6 +292,7 @@ impl Run {
                     if self.rng.bool() {
                         deleted.remove(&self.dir).await.unwrap();
                     }
+                    self.anchor().await;
                 }
             }
         }

@@ -25,6 +25,7 @@ use crate::runtime::{
 };
 use crate::shard::{
     ControlError, CoreGone, MetadataError, Publication, ShardMeshEnd, Shards, open_metadata_log,
+    strays,
 };
 
 /// Requests that are still arriving may have this part of a core's memory.
@@ -263,8 +264,9 @@ async fn lead(core: &Core, start: &Arc<Start>) -> Result<(), ServeError> {
     let image = shards
         .boot_controller(&registration(&config, &start.found.meta), clean)
         .await?;
+    set_strays_aside(core, &config.data_dir, &image, &start.found).await?;
     open_logs(core, &shards, &image, &start.found).await?;
-    remove_leftovers(core, &start.found);
+    remove_leftovers(core, &config.data_dir);
     shards.publish(everything(image.clone())).await?;
     *start.gate() = Gate::Open(config.clone(), addresses.clone());
     accept_on(&context(core, &shards, config.clone(), start), listeners);
@@ -360,14 +362,37 @@ async fn open_logs(
 }
 
 /// Finishes the deletions that the last run began.
-fn remove_leftovers(core: &Core, found: &Arc<LoadedDir>) {
-    let (removing, found) = (core.clone(), found.clone());
+fn remove_leftovers(core: &Core, dir: &Path) {
+    let (removing, dir) = (core.clone(), dir.to_owned());
     core.spawn(async move {
-        let remove = move || found.leftovers.iter().try_for_each(std::fs::remove_dir_all);
+        let remove = move || partition_log::purge_deleted(&dir);
         if let Err(error) = removing.blocking(remove).await {
             log::warn!("a deleted partition's directory cannot be removed: {error}");
         }
     });
+}
+
+/// Logs without a topic must not come back to life under a later topic of the same name.
+async fn set_strays_aside(
+    core: &Core,
+    dir: &Path,
+    image: &MetadataImage,
+    found: &LoadedDir,
+) -> Result<(), ServeError> {
+    for name in strays(image, found) {
+        let (path, stray) = (dir.to_owned(), name.clone());
+        let unique = fastrand::u128(..);
+        let rename = move || partition_log::set_stray_aside(&path, &stray, unique);
+        let aside = core
+            .blocking(rename)
+            .await
+            .map_err(io("setting a log without a topic aside"))?;
+        log::warn!(
+            "{name} has no topic in the metadata: its log lies in {} now; remove it if it is not missed",
+            aside.display()
+        );
+    }
+    Ok(())
 }
 
 /// The first publication: everything is new.

@@ -125,6 +125,15 @@ pub fn mark_clean_shutdown(path: &Path) -> io::Result<()> {
     )
 }
 
+/// Renames a partition's directory that no topic of the metadata owns, so that a topic of the same
+/// name begins with nothing; what is in it stays for people to look at. Says where it lies now.
+pub fn set_stray_aside(path: &Path, name: &TopicPartition, unique: u128) -> io::Result<PathBuf> {
+    let aside = path.join(names::stray_dir(name, unique));
+    fs::rename(path.join(names::partition_dir(name)), &aside)?;
+    sync_dir(path)?;
+    Ok(aside)
+}
+
 /// Removes the directories of deleted partitions, delay or not: nobody reads them any more.
 pub fn purge_deleted(path: &Path) -> io::Result<()> {
     for entry in fs::read_dir(path)? {

@@ -38,7 +38,12 @@ impl Log {
     /// block it goes on in from the file.
     pub fn evict_oldest(&mut self, below: Offset) -> usize {
         match self.oldest_extent() {
-            Some(oldest) if oldest.durable && oldest.end <= below => self.tail.evict_oldest(),
+            Some(oldest) if oldest.durable && oldest.end <= below => {
+                if oldest.end == self.end.offset {
+                    self.producers.rest();
+                }
+                self.tail.evict_oldest()
+            }
             _ => 0,
         }
     }

@@ -75,7 +75,7 @@ pub use delete::{DeleteLog, DeletedLog};
 pub use derived_files::anchor_all;
 pub use directory::{
     DirectoryError, LoadedDir, PartitionDir, format, load, mark_clean_shutdown, purge_deleted,
-    remove_surplus_points, write_checkpoint, write_durable_points,
+    remove_surplus_points, set_stray_aside, write_checkpoint, write_durable_points,
 };
 pub use durable_points::{DurablePoint, DurablePoints};
 pub use evict::OldestExtent;

@@ -67,7 +67,16 @@ pub(super) fn partition_dir(name: &TopicPartition) -> String {
 
 /// The name under which a deleted partition waits for its removal; `unique` is 32 hex digits.
 pub(super) fn deleted_dir(name: &TopicPartition, unique: u128) -> String {
-    let suffix = format!("-{}.{unique:032x}-delete", name.partition);
+    set_apart(name, unique, "delete")
+}
+
+/// The name under which a log lies whose topic the metadata does not know.
+pub(super) fn stray_dir(name: &TopicPartition, unique: u128) -> String {
+    set_apart(name, unique, "stray")
+}
+
+fn set_apart(name: &TopicPartition, unique: u128, why: &str) -> String {
+    let suffix = format!("-{}.{unique:032x}-{why}", name.partition);
     let topic_bytes = name.topic.len().min(NAME_BYTES_MAX - suffix.len());
     format!("{}{suffix}", &name.topic[..topic_bytes])
 }

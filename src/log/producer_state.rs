@@ -122,6 +122,11 @@ impl Producers {
         self.undo.drain(..settled);
     }
 
+    /// Gives back memory that only a busy log needs.
+    pub(super) fn rest(&mut self) {
+        self.undo.shrink_to_fit();
+    }
+
     /// Takes back every batch at or beyond `end`, as far as none of them was settled.
     pub(super) fn take_back(&mut self, end: Offset) {
         while let Some(undo) = self.undo.pop_if(|undo| undo.base_offset >= end) {

@@ -115,6 +115,9 @@ impl Log {
         let whole = active.size > 0 && high_watermark >= self.end.offset;
         if settled && whole && self.is_expired(active, now_ms) {
             self.roll(now_ms);
+            // All was durable, so the new segment's beginning is: the old one can be finished.
+            (self.written, self.durable) = (self.end, self.end);
+            self.written_marks = self.active().marks;
         }
     }
 

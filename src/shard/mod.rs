@@ -32,7 +32,7 @@ pub use message::{
 };
 pub use metadata_log::{MetadataBoot, MetadataError, open_metadata_log};
 pub use shards::{CoreGone, Shards};
-pub use topics::{LogPositions, OpenReport};
+pub use topics::{LogPositions, OpenReport, strays};
 pub use watches::FetchWatch;
 
 use crate::config::BrokerConfig;

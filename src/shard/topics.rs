@@ -10,8 +10,8 @@ use super::message::{Publication, ShardReply};
 use super::shards::ReplyTo;
 use super::{Owned, Shard};
 use crate::config::BrokerConfig;
-use crate::log::{LoadedDir, Log, LogConfig, OpenError, OpenLog, Opened};
-use crate::metadata::{MetadataImage, ResourceType, TopicImage};
+use crate::log::{LoadedDir, Log, LogConfig, OpenError, OpenLog, Opened, set_stray_aside};
+use crate::metadata::{CLUSTER_METADATA, MetadataImage, ResourceType, TopicImage};
 use crate::model::{Offset, PartitionId, TopicPartition};
 use crate::partition::{Partition, PartitionError, Progress, Watcher};
 use crate::runtime::sync::join_all;
@@ -81,11 +81,28 @@ impl Owned {
             .map(|piece| self.open_piece(piece))
             .collect();
         for (name, opened) in join_all(opening).await.into_iter().flatten() {
+            if let Err(OpenError::TopicId { .. }) = &opened {
+                self.set_aside(name, &mut report).await;
+                continue;
+            }
             self.state
                 .borrow_mut()
                 .install(&image, name, opened, &mut report);
         }
         report
+    }
+
+    /// A log of an earlier topic of the same name makes way for the one of today.
+    async fn set_aside(&self, name: TopicPartition, report: &mut OpenReport) {
+        let (path, stray, unique) = (self.dir.path().to_owned(), name.clone(), fastrand::u128(..));
+        let renamed = self
+            .core
+            .blocking(move || set_stray_aside(&path, &stray, unique))
+            .await;
+        match renamed {
+            Ok(aside) => log::warn!("{name} is of another topic, see {}", aside.display()),
+            Err(error) => report.failed.push((name, error.to_string())),
+        }
     }
 
     async fn open_piece(
@@ -337,6 +354,16 @@ impl<'a> Configs<'a> {
         self.known.insert(topic.to_owned(), made.clone());
         made
     }
+}
+
+/// The directories whose partitions the metadata does not know: deleted just before a crash, or
+/// of another cluster. They must not be taken for logs of later topics of the same names.
+pub fn strays(image: &MetadataImage, found: &LoadedDir) -> Vec<TopicPartition> {
+    let names = found.partitions.iter().map(|dir| &dir.name);
+    names
+        .filter(|name| &*name.topic != CLUSTER_METADATA && identify(image, name).is_none())
+        .cloned()
+        .collect()
 }
 
 /// The partition that a directory's name means today.
