@@ -2,8 +2,9 @@
 //!
 //! Two tasks share it. The reader starts a request and goes on to the next one as soon as the
 //! first has its place (a produce waits for its flush elsewhere); the sender takes responses in
-//! the order of their requests. Both are bounded: when too many responses wait, the reader stops
-//! reading, and so, through the socket, does the client.
+//! the order of their requests. Both are bounded: when too many responses wait, or a second fetch
+//! arrives while one waits for records, the reader stops reading, and so, through the socket, does
+//! the client. When the reader meets the end, what waits is dropped, as Kafka does.
 
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -14,9 +15,10 @@ use super::context::{Context, Request};
 use super::dispatch::{self, CloseConnection, Started};
 use super::frames::{Frames, ReceiveBudget, ReceiveError, ReceiveLimits};
 use super::placement::{self, Frame};
+use crate::protocol::api_key::ApiKey;
 use crate::protocol::frame::{FrameError, RequestHead};
 use crate::runtime::Conn;
-use crate::runtime::sync::mpsc;
+use crate::runtime::sync::{Either, Notify, Semaphore, mpsc, race};
 
 /// Why a connection ended, other than by the client's wish.
 #[derive(Debug, thiserror::Error)]
@@ -39,9 +41,11 @@ pub(super) async fn serve(
 ) {
     let limits = &cx.config.connections;
     let (responses, queue) = mpsc::channel(limits.responses_pending_max);
-    let sender = send_responses(cx.clone(), conn.clone(), queue);
+    let ended = Rc::new(Notify::new());
+    let sender = send_responses(cx.clone(), conn.clone(), queue, ended.clone());
     cx.core.spawn(sender);
     let result = read_requests(&cx, &budget, &conn, listener, &responses).await;
+    ended.notify_one();
     match result {
         Ok(()) | Err(Ended::Receive(ReceiveError::Idle)) => {}
         Err(Ended::Receive(ReceiveError::Io(error))) => log::debug!("{peer}: {error}"),
@@ -62,14 +66,35 @@ async fn read_requests(
     let limits = receive_limits(cx);
     let place = |early: &[u8]| placement::start_of_frame(cx, early);
     let mut frames = Frames::new(cx.core.clone(), conn.clone(), budget, limits, &place);
+    let fetching = Semaphore::new(1);
     while let Some(frame) = frames.next().await? {
         let request = parse(frame, listener)?;
-        let started = dispatch::start(cx, request).await?;
+        let started = match request.api {
+            ApiKey::Fetch => start_fetch(cx, request, &fetching).await?,
+            _ => dispatch::start(cx, request).await?,
+        };
         if responses.send(started).await.is_err() {
             return Ok(());
         }
     }
     Ok(())
+}
+
+/// A waiting fetch holds what it asked for, which may be large: one at a time.
+async fn start_fetch(
+    cx: &Rc<Context>,
+    request: Request,
+    fetching: &Semaphore,
+) -> Result<Started, CloseConnection> {
+    let permit = fetching.acquire(1).await;
+    Ok(match dispatch::start(cx, request).await? {
+        Started::Later(response) => Started::Later(Box::pin(async move {
+            let response = response.await;
+            drop(permit);
+            response
+        })),
+        ready => ready,
+    })
 }
 
 fn receive_limits(cx: &Context) -> ReceiveLimits {
@@ -94,13 +119,22 @@ fn parse(frame: Frame, listener: usize) -> Result<Request, FrameError> {
     })
 }
 
-/// Sends responses in the order of their requests until the reader is gone and all are sent.
-async fn send_responses(cx: Rc<Context>, conn: Conn, mut queue: mpsc::Receiver<Started>) {
+/// Sends responses in the order of their requests until the reader is gone; those that are ready
+/// then are still sent.
+async fn send_responses(
+    cx: Rc<Context>,
+    conn: Conn,
+    mut queue: mpsc::Receiver<Started>,
+    ended: Rc<Notify>,
+) {
     let stall_max = Duration::from_millis(cx.config.connections.send_stall_ms_max);
     while let Some(started) = queue.recv().await {
         let response = match started {
             Started::Ready(response) => Ok(response),
-            Started::Later(response) => response.await,
+            Started::Later(response) => match race(response, ended.notified()).await {
+                Either::First(response) => response,
+                Either::Second(()) => break,
+            },
         };
         let (slices, _lease) = match response {
             Ok(response) => response.into_parts(),

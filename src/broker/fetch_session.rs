@@ -4,7 +4,7 @@
 //! A session lives on the core that accepted its connection; a client that reconnects to another
 //! core is told FETCH_SESSION_ID_NOT_FOUND and begins anew with a full fetch, as after a restart.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::model::{LeaderEpoch, Offset, TimestampMs, Uuid};
@@ -164,13 +164,14 @@ impl FetchSessions {
 
     fn plan_full(
         &mut self,
-        request: SessionRequest,
+        mut request: SessionRequest,
         now_ms: TimestampMs,
         new_id: i32,
     ) -> FetchPlan {
         if request.session_id != 0 {
             self.sessions.remove(&request.session_id);
         }
+        drop_repeated(&mut request.partitions);
         let wanted = request.session_epoch == INITIAL_EPOCH && !request.partitions.is_empty();
         let session_id = match wanted && self.make_room(request.partitions.len(), now_ms) {
             true => self.begin(&request, now_ms, new_id),
@@ -206,8 +207,7 @@ impl FetchSessions {
         if session.epoch != request.session_epoch {
             return FetchPlan::Error(ErrorCode::InvalidFetchSessionEpoch);
         }
-        let names_topics = !request.partitions.is_empty() || !request.forgotten.is_empty();
-        if names_topics && session.by_topic_id != request.by_topic_id {
+        if session.by_topic_id != request.by_topic_id {
             return FetchPlan::Error(ErrorCode::FetchSessionTopicIdError);
         }
         session.merge(request.partitions, &request.forgotten, now_ms);
@@ -263,6 +263,7 @@ impl Session {
             self.upsert(key, position);
         }
         if !forgotten.is_empty() {
+            let forgotten: HashSet<&FetchKey> = forgotten.iter().collect();
             self.partitions
                 .retain(|cached| !forgotten.contains(&cached.key));
             self.reindex();
@@ -300,6 +301,7 @@ impl Session {
         if answered.is_empty() || answered.len() == self.partitions.len() {
             return;
         }
+        let answered: HashSet<&FetchKey> = answered.iter().collect();
         let partitions = std::mem::take(&mut self.partitions);
         let (last, first): (Vec<_>, Vec<_>) = partitions
             .into_iter()
@@ -313,6 +315,17 @@ impl Session {
         self.index = entries
             .map(|(at, cached)| (cached.key.clone(), at))
             .collect();
+    }
+}
+
+/// Whoever names a partition twice is answered once, as in Kafka.
+fn drop_repeated(partitions: &mut Vec<(FetchKey, FetchPosition)>) {
+    let mut seen = HashSet::with_capacity(partitions.len());
+    let repeated = partitions.iter().map(|(key, _)| !seen.insert(key));
+    let repeated: Vec<bool> = repeated.collect();
+    if repeated.contains(&true) {
+        let mut repeated = repeated.into_iter();
+        partitions.retain(|_| !repeated.next().expect("one for each"));
     }
 }
 

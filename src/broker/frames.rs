@@ -104,6 +104,12 @@ pub(super) enum ReceiveError {
         /// How much of it came.
         received: usize,
     },
+    /// The core's memory was used up for too long.
+    #[error("a request of {declared} bytes found no memory")]
+    NoMemory {
+        /// How long it was to be.
+        declared: usize,
+    },
     /// The peer said nothing for `connections.max.idle.ms`.
     #[error("idle")]
     Idle,
@@ -290,10 +296,7 @@ impl<'a> Frames<'a> {
                 return Ok(buffer);
             }
             if waited >= self.limits.stall_max {
-                return Err(ReceiveError::Stalled {
-                    declared,
-                    received: early.len(),
-                });
+                return Err(ReceiveError::NoMemory { declared });
             }
             self.core.sleep(MEMORY_POLL).await;
             waited += MEMORY_POLL;

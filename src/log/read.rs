@@ -58,6 +58,8 @@ pub struct FileRange {
     pub position: u64,
     /// How many bytes.
     pub bytes: u32,
+    /// How many of them are the first batch's.
+    pub first_batch_bytes: u32,
 }
 
 /// A read that cannot be answered.

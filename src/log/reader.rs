@@ -90,6 +90,7 @@ impl ColdRead {
             file: headers.file.shared(),
             position,
             bytes: u32::try_from(end - position).expect("bounded by RANGE_BYTES_MAX"),
+            first_batch_bytes: u32::try_from(size).expect("a batch's length is an i32"),
         }))
     }
 }

@@ -6,11 +6,14 @@ use crate::log::{FileRange, LoadedDir};
 use crate::metadata::{Changes, MetadataImage};
 use crate::model::{LeaderEpoch, Offset, PartitionId, TimestampMs};
 use crate::partition::{PartitionError, Promise, Watcher};
-use crate::protocol::record::Validated;
+use crate::protocol::record::{BatchHeader, Validated};
 use crate::sys::arena::{Chunk, ChunkMut};
 
 use super::control::{ControlCall, ControlReply};
 use super::topics::{LogPositions, OpenReport};
+
+/// A slice in memory counts as at least so much of the arena.
+const HELD_MIN: usize = 64 << 10;
 
 /// What a shard is asked; each is answered by the reply of the same name.
 #[derive(Debug)]
@@ -51,7 +54,7 @@ pub enum ShardReply {
     /// In the order of the call.
     Append(Vec<Result<AppendDone, PartitionError>>),
     /// In the order of the call.
-    Read(Vec<Result<ReadDone, ReadRefused>>),
+    Read(Vec<Result<ReadDone, PartitionError>>),
     /// In the order of the call.
     Offsets(Vec<Result<OffsetFound, PartitionError>>),
     /// In the order of the call: epoch and its end, −1 and −1 if unknown.
@@ -176,17 +179,51 @@ impl ReadData {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+
+    /// About how much of a core's arena is kept from eviction by this: a slice keeps the whole
+    /// run of batches that it is a part of.
+    pub fn memory_held(&self) -> usize {
+        match self {
+            Self::Memory(chunks) => chunks.iter().map(|chunk| chunk.len().max(HELD_MIN)).sum(),
+            Self::Empty | Self::File(_) => 0,
+        }
+    }
+
+    /// Leaves at most `bytes_max` bytes, or none if not even the first batch fits.
+    pub fn cut(&mut self, bytes_max: usize) {
+        if self.len() <= bytes_max {
+            return;
+        }
+        match self {
+            Self::Empty => {}
+            Self::Memory(chunks) if first_batch_bytes(chunks) <= bytes_max => {
+                cut_chunks(chunks, bytes_max);
+            }
+            Self::File(range) if range.first_batch_bytes as usize <= bytes_max => {
+                range.bytes = u32::try_from(bytes_max).expect("less than it was");
+            }
+            Self::Memory(_) | Self::File(_) => *self = Self::Empty,
+        }
+    }
 }
 
-/// A read that is refused, with what the response tells even so.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ReadRefused {
-    /// Why.
-    pub error: PartitionError,
-    /// −1 if not known.
-    pub high_watermark: Offset,
-    /// −1 if not known.
-    pub log_start: Offset,
+fn first_batch_bytes(chunks: &[Chunk]) -> usize {
+    let header = chunks.first().map(|first| BatchHeader::parse(first));
+    match header {
+        Some(Ok(header)) => header.size_bytes(),
+        _ => unreachable!("memory holds whole batches"),
+    }
+}
+
+fn cut_chunks(chunks: &mut Vec<Chunk>, bytes_max: usize) {
+    let mut left = bytes_max;
+    for chunk in chunks.iter_mut() {
+        if chunk.len() > left {
+            *chunk = chunk.slice(0..left);
+        }
+        left -= chunk.len();
+    }
+    chunks.retain(|chunk| !chunk.is_empty());
 }
 
 /// A fetch that waits for news.
@@ -262,4 +299,34 @@ pub struct Publication {
     pub image: Arc<MetadataImage>,
     /// What is new in it.
     pub changes: Arc<Changes>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::record::BATCH_HEADER_BYTES;
+
+    fn chunk(batch_bytes: usize, len: usize) -> Chunk {
+        let mut bytes = vec![0; len];
+        bytes[8..12].copy_from_slice(&(batch_bytes as i32 - 12).to_be_bytes());
+        bytes[16] = 2;
+        Chunk::from_vec(bytes)
+    }
+
+    fn cut(mut data: ReadData, bytes_max: usize) -> usize {
+        data.cut(bytes_max);
+        data.len()
+    }
+
+    #[test]
+    fn a_cut_leaves_the_first_batch_whole_or_nothing() {
+        let first = BATCH_HEADER_BYTES + 39;
+        let data = || ReadData::Memory(vec![chunk(first, 150), chunk(first, 100)]);
+        assert_eq!(cut(data(), 300), 250);
+        assert_eq!(cut(data(), 200), 200);
+        assert_eq!(cut(data(), 150), 150);
+        assert_eq!(cut(data(), first), first);
+        assert_eq!(cut(data(), first - 1), 0);
+        assert_eq!(cut(ReadData::Empty, 0), 0);
+    }
 }

@@ -1,16 +1,18 @@
 //! Reads: what is in memory is answered at once, what is on disk is located first.
 
-use super::message::{ReadData, ReadDone, ReadRefused, ReadRequest, ShardReply};
+use super::appends::AppendTicket;
+use super::message::{ReadData, ReadDone, ReadRequest, ShardReply};
 use super::shards::ReplyTo;
 use super::{Owned, Shard};
-use crate::log::{ColdRead, Located, ReadError, ReadPlan};
-use crate::partition::PartitionError;
+use crate::log::{ColdRead, Located, Log, ReadError, ReadPlan};
+use crate::model::{LeaderEpoch, PartitionId};
+use crate::partition::{Partition, PartitionError};
 
 /// A segment may be deleted or skipped while a read is located; then it is planned again.
 const PLANS_MAX: usize = 8;
 
 enum Planned {
-    Done(Result<ReadDone, ReadRefused>),
+    Done(Result<ReadDone, PartitionError>),
     Cold(ReadDone, ColdRead),
 }
 
@@ -44,7 +46,7 @@ impl Owned {
         &self,
         mut planned: Planned,
         request: &ReadRequest,
-    ) -> Result<ReadDone, ReadRefused> {
+    ) -> Result<ReadDone, PartitionError> {
         let mut request = *request;
         for _ in 0..PLANS_MAX {
             let (mut done, cold) = match planned {
@@ -61,21 +63,17 @@ impl Owned {
                 Err(ReadError::Gone) => self.core.turn().await,
                 Err(error) => {
                     log::error!("{}: a read failed: {error}", request.partition);
-                    return Err(refused(&done, PartitionError::from(&error)));
+                    return Err(PartitionError::from(&error));
                 }
             }
             planned = self.state.borrow().plan_read(&request);
         }
-        Err(ReadRefused {
-            error: PartitionError::Storage,
-            high_watermark: -1,
-            log_start: -1,
-        })
+        Err(PartitionError::Storage)
     }
 }
 
 impl Planned {
-    fn done(self) -> Option<Result<ReadDone, ReadRefused>> {
+    fn done(self) -> Option<Result<ReadDone, PartitionError>> {
         match self {
             Self::Done(result) => Some(result),
             Self::Cold(..) => None,
@@ -84,29 +82,39 @@ impl Planned {
 }
 
 impl Shard {
-    fn plan_read(&self, request: &ReadRequest) -> Planned {
-        let refuse = |error| {
-            Planned::Done(Err(ReadRefused {
-                error,
-                high_watermark: -1,
-                log_start: -1,
-            }))
-        };
-        let Some(partition) = self.partitions.get(&request.partition) else {
-            return refuse(PartitionError::Unknown);
-        };
-        if let Err(error) = partition.check_epoch(request.leader_epoch) {
-            return refuse(error);
+    /// A partition that may be read by somebody who believes in `epoch`.
+    pub(super) fn readable(
+        &self,
+        id: PartitionId,
+        epoch: LeaderEpoch,
+    ) -> Result<&Partition<AppendTicket>, PartitionError> {
+        let partition = self.partitions.get(&id).ok_or(PartitionError::Unknown)?;
+        if !partition.is_online() {
+            return Err(PartitionError::Storage);
         }
+        partition.check_epoch(epoch)?;
+        Ok(partition)
+    }
+
+    fn plan_read(&self, request: &ReadRequest) -> Planned {
+        let partition = match self.readable(request.partition, request.leader_epoch) {
+            Ok(partition) => partition,
+            Err(error) => return Planned::Done(Err(error)),
+        };
         let log = partition.log();
         let mut done = ReadDone {
             high_watermark: partition.high_watermark(),
             log_start: log.log_start(),
             data: ReadData::Empty,
-            diverging: diverging(log, request),
+            diverging: None,
         };
-        if done.diverging.is_some() {
-            return Planned::Done(Ok(done));
+        match diverging(log, request) {
+            Err(error) => return Planned::Done(Err(error)),
+            Ok(None) => {}
+            Ok(diverging) => {
+                done.diverging = diverging;
+                return Planned::Done(Ok(done));
+            }
         }
         let upper = done.high_watermark;
         match log.plan_read(request.offset, request.bytes_max, upper, true) {
@@ -116,24 +124,20 @@ impl Shard {
                 Planned::Done(Ok(done))
             }
             Ok(ReadPlan::File(cold)) => Planned::Cold(done, cold),
-            Err(error) => Planned::Done(Err(refused(&done, PartitionError::from(&error)))),
+            Err(error) => Planned::Done(Err(PartitionError::from(&error))),
         }
     }
 }
 
 /// Where the client's last epoch ended here, if it has records beyond that (KIP-595).
-fn diverging(log: &crate::log::Log, request: &ReadRequest) -> Option<(i32, i64)> {
+fn diverging(log: &Log, request: &ReadRequest) -> Result<Option<(i32, i64)>, PartitionError> {
     if request.last_fetched_epoch < 0 {
-        return None;
+        return Ok(None);
     }
     let (epoch, end) = log.end_offset_for_epoch(request.last_fetched_epoch);
-    (epoch < request.last_fetched_epoch || end < request.offset).then_some((epoch, end))
-}
-
-fn refused(done: &ReadDone, error: PartitionError) -> ReadRefused {
-    ReadRefused {
-        error,
-        high_watermark: done.high_watermark,
-        log_start: done.log_start,
+    if epoch < 0 || end < 0 || request.offset < log.log_start() {
+        return Err(PartitionError::OffsetOutOfRange);
     }
+    let diverges = epoch < request.last_fetched_epoch || end < request.offset;
+    Ok(diverges.then_some((epoch, end)))
 }

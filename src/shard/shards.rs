@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::control::{ControlCall, ControlReply, Controlling};
 use super::message::{
     AppendCall, AppendDone, EpochQuery, OffsetFound, OffsetQuery, Publication, ReadDone,
-    ReadRefused, ReadRequest, ShardCall, ShardReply, WatchCall,
+    ReadRequest, ShardCall, ShardReply, WatchCall,
 };
 use super::topics::{LogPositions, OpenReport};
 use super::watches::Watches;
@@ -181,7 +181,8 @@ impl Shards {
         &self,
         from: CoreId,
         requests: Vec<ReadRequest>,
-    ) -> impl Future<Output = Result<Vec<Result<ReadDone, ReadRefused>>, CoreGone>> + 'static {
+    ) -> impl Future<Output = Result<Vec<Result<ReadDone, PartitionError>>, CoreGone>> + 'static
+    {
         let pending = self.call(from, ShardCall::Read(requests));
         async move { expect_reply!(pending, Read) }
     }

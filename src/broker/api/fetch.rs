@@ -2,7 +2,7 @@
 //!
 //! Behaviour: a long poll: answered at once when there are enough bytes, an error or no wait, else
 //! when a watched partition moves, at the latest after the wait. The first partition with records
-//! gives at least one whole batch (KIP-74); sessions (KIP-227), topic ids, leader epochs (KIP-320)
+//! gives at least one whole batch (KIP-74); a wake reads all partitions again; sessions (KIP-227), topic ids, leader epochs (KIP-320)
 //! and diverging epochs (KIP-595) as in Kafka. Records are sent from the owner's memory or from
 //! the segment's file; nothing is copied into the response.
 //! Versions:  7 sessions · 9 leader epochs · 12 flexible, diverging epochs · 13 topic ids
@@ -31,7 +31,7 @@ use crate::protocol::message::fetch::{
 };
 use crate::protocol::wire::RecordsField;
 use crate::runtime::Slice;
-use crate::shard::{FetchWatch, ReadData, ReadDone, ReadRefused, ReadRequest};
+use crate::shard::{FetchWatch, ReadData, ReadDone, ReadRequest};
 
 /// `isolation_level` of a reader that wants committed transactions only.
 const READ_COMMITTED: i8 = 1;
@@ -83,14 +83,15 @@ pub(in crate::broker) async fn start(
     };
     let wait = Duration::from_millis(u64::try_from(message.max_wait_ms).unwrap_or(0));
     let bytes = |number: i32| usize::try_from(number).unwrap_or(0);
+    let bytes_max = bytes(message.max_bytes).min(cx.config.fetch.response_bytes_max);
     let fetch = Fetch {
         session_id,
         incremental,
         partitions,
         read_committed: message.isolation_level == READ_COMMITTED,
         from_follower: message.replica_id >= 0 || message.replica_state.replica_id >= 0,
-        bytes_min: bytes(message.min_bytes).min(cx.config.fetch.response_bytes_max),
-        bytes_max: bytes(message.max_bytes).min(cx.config.fetch.response_bytes_max),
+        bytes_min: bytes(message.min_bytes).min(bytes_max),
+        bytes_max,
         deadline: cx.core.monotonic() + wait,
         request,
     };
@@ -156,11 +157,8 @@ impl Fetch {
         loop {
             let resolved = self.resolve(cx);
             let outcomes = self.read(cx, &resolved).await?;
-            let found: usize = outcomes.iter().map(|outcome| outcome.data.len()).sum();
-            let exceptional = outcomes.iter().any(Outcome::is_exceptional);
             let left = self.deadline.saturating_duration_since(cx.core.monotonic());
-            let enough = found >= self.bytes_min || self.partitions.is_empty();
-            if enough || exceptional || left.is_zero() {
+            if left.is_zero() || self.is_complete(&resolved, &outcomes) {
                 return self.respond(cx, outcomes);
             }
             let ids = resolved.iter().filter_map(|id| id.as_ref().ok().copied());
@@ -168,7 +166,29 @@ impl Fetch {
             let watch = FetchWatch::begin(&cx.shards, seen);
             drop(outcomes);
             watch.wait(left).await;
+            // A partition that always has news must not keep the core.
+            cx.core.breathe().await;
         }
+    }
+
+    /// Whether the answer need not wait: there is enough, something that was read went wrong, or
+    /// nothing can be read at all. What was refused unread does not end the wait of the others.
+    fn is_complete(
+        &self,
+        resolved: &[Result<PartitionId, ErrorCode>],
+        outcomes: &[Outcome],
+    ) -> bool {
+        let read = resolved.iter().zip(outcomes).filter(|(id, _)| id.is_ok());
+        let mut read = read.map(|(_, outcome)| outcome).peekable();
+        if read.peek().is_none() {
+            return true;
+        }
+        let (mut found, mut exceptional) = (0, false);
+        for outcome in read {
+            found += outcome.data.len();
+            exceptional |= outcome.is_exceptional();
+        }
+        found >= self.bytes_min || exceptional
     }
 
     /// The partitions as they are called today, each on its own.
@@ -259,22 +279,21 @@ impl Fetch {
     }
 
     /// KIP-74: partitions in order up to the response's size; only the first with records may be
-    /// larger than its limits, later ones whose first batch does not fit give nothing.
+    /// larger than its limits. Later ones are cut, those whose first batch does not fit give
+    /// nothing.
     fn trim(&self, outcomes: &mut [Outcome]) {
         let mut left = self.bytes_max;
         let mut first = true;
         for (outcome, (_, position)) in outcomes.iter_mut().zip(&self.partitions) {
-            let len = outcome.data.len();
-            if len == 0 {
+            if outcome.data.is_empty() {
                 continue;
             }
-            let wanted = usize::try_from(position.partition_bytes_max).unwrap_or(0);
-            if !first && len > wanted.min(left) {
-                outcome.data = ReadData::Empty;
-                continue;
+            if !first {
+                let wanted = usize::try_from(position.partition_bytes_max).unwrap_or(0);
+                outcome.data.cut(wanted.min(left));
             }
             first = false;
-            left = left.saturating_sub(len);
+            left = left.saturating_sub(outcome.data.len());
         }
     }
 
@@ -297,11 +316,12 @@ impl Fetch {
         drop(sessions);
         let response = self.response(&told);
         let encoded = self.request.head().respond(&response)?;
+        let held = told.iter().map(|(_, outcome)| outcome.data.memory_held());
+        let lease = cx.sending.lease(encoded.head.len() + held.sum::<usize>());
         let bodies: Vec<Vec<Slice>> = told
             .into_iter()
             .map(|(_, outcome)| slices(outcome.data))
             .collect();
-        let lease = cx.sending.lease(encoded.total_len());
         Ok(Response::with_bodies(encoded, bodies).holding(lease))
     }
 
@@ -335,11 +355,7 @@ impl Fetch {
             partition_index,
             error_code: outcome.code.code(),
             high_watermark: outcome.high_watermark,
-            last_stable_offset: if self.read_committed {
-                outcome.high_watermark
-            } else {
-                -1
-            },
+            last_stable_offset: outcome.high_watermark,
             log_start_offset: outcome.log_start,
             diverging_epoch: diverging.map_or_else(EpochEndOffset::default, |(epoch, end)| {
                 EpochEndOffset {
@@ -405,8 +421,8 @@ impl Outcome {
     }
 }
 
-impl From<Result<ReadDone, ReadRefused>> for Outcome {
-    fn from(result: Result<ReadDone, ReadRefused>) -> Self {
+impl From<Result<ReadDone, PartitionError>> for Outcome {
+    fn from(result: Result<ReadDone, PartitionError>) -> Self {
         match result {
             Ok(done) => Self {
                 code: ErrorCode::None,
@@ -415,24 +431,7 @@ impl From<Result<ReadDone, ReadRefused>> for Outcome {
                 diverging: done.diverging,
                 data: done.data,
             },
-            Err(ReadRefused {
-                error,
-                high_watermark,
-                log_start,
-            }) => Self {
-                high_watermark: known_to_client(error, high_watermark),
-                log_start: known_to_client(error, log_start),
-                ..Self::refused(codes::of_partition(error))
-            },
+            Err(error) => Self::refused(codes::of_partition(error)),
         }
-    }
-}
-
-/// Only a reader out of range is told where the log is.
-fn known_to_client(error: PartitionError, offset: Offset) -> Offset {
-    if error == PartitionError::OffsetOutOfRange {
-        offset
-    } else {
-        -1
     }
 }

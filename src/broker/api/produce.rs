@@ -362,21 +362,18 @@ fn respond(
     items: &[Item],
     answers: &[Answer],
 ) -> Result<Response, CloseConnection> {
-    let responses = topics.iter().enumerate().map(|(at, topic)| {
-        let of_topic = items
-            .iter()
-            .zip(answers)
-            .filter(|(item, _)| item.topic == at);
-        TopicProduceResponse {
-            name: &topic.name,
-            topic_id: topic.id,
-            partition_responses: of_topic
-                .map(|(item, answer)| partition(item, answer))
-                .collect(),
-        }
+    let topics = topics.iter().map(|topic| TopicProduceResponse {
+        name: &topic.name,
+        topic_id: topic.id,
+        ..Default::default()
     });
+    let mut responses: Vec<TopicProduceResponse<'_>> = topics.collect();
+    for (item, answer) in items.iter().zip(answers) {
+        let topic = &mut responses[item.topic];
+        topic.partition_responses.push(partition(item, answer));
+    }
     let response = ProduceResponse {
-        responses: responses.collect(),
+        responses,
         ..Default::default()
     };
     Ok(Response::encode(request, &response)?)
