@@ -139,10 +139,11 @@ impl Log {
         if self.health == Health::Offline {
             return;
         }
-        self.health = match self.health {
-            Health::Full { .. } => Health::Online,
-            other => other,
-        };
+        if let Health::Full { since_ms } = self.health {
+            self.healed_ms = Some(since_ms);
+            log::info!("{}: the disk has space again, appends are taken", self.name);
+            self.health = Health::Online;
+        }
         self.on_disk = true;
         self.unsynced.partition |= written.new_partition;
         for (base, new, allocated) in written.files {
@@ -428,6 +429,7 @@ mod tests {
         log.on_written(written(plan));
         assert_eq!(log.status(), Status::Online);
         assert_eq!(append(&mut log, &arena, 40, 1_300), Ok(40));
+        assert!(log.was_full_lately(11_000) && !log.was_full_lately(11_200));
     }
 
     #[test]

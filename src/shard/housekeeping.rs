@@ -44,7 +44,10 @@ impl Owned {
                 since_points = Duration::ZERO;
                 self.write_durable_points().await;
             }
-            self.state.borrow_mut().relieve_memory();
+            // Readers give memory back at any time: what waits for it must not wait for a flush.
+            if self.after_round() {
+                self.flush_wanted.notify_one();
+            }
         }
     }
 

@@ -128,7 +128,9 @@ impl Shard {
         let Some(id) = self.extents.pop_front() else {
             return false;
         };
-        let Some(partition) = self.partitions.get_mut(&id) else {
+        let in_memory = |own: &&mut Partition<_>| own.log().oldest_extent().is_some();
+        let Some(partition) = self.partitions.get_mut(&id).filter(in_memory) else {
+            // It went with its partition or its segment, or a full disk dropped it.
             return true;
         };
         let high_watermark = partition.high_watermark();
@@ -137,5 +139,35 @@ impl Shard {
             return false;
         }
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::{Log, LogConfig};
+    use crate::model::{TopicPartition, Uuid};
+    use crate::runtime::{CoreOptions, block_on_one_core};
+
+    /// A full disk or retention takes extents that the shard still counts: they must not keep it
+    /// from evicting what was begun after them.
+    #[test]
+    fn an_extent_that_is_gone_does_not_stop_eviction() {
+        block_on_one_core(CoreOptions::default(), async |core| {
+            let dir = DataDir::new(core.clone(), "nowhere".into(), 8);
+            let mut shard = Shard::new(core, dir, Arc::default());
+            let name = TopicPartition {
+                topic: "t".into(),
+                partition: 0,
+            };
+            let config = Arc::new(LogConfig::default());
+            let log = Log::new(shard.dir.path(), name, Uuid::ZERO, config, 0);
+            let id = log.partition();
+            let partition = Partition::lead(log, 0, CommitRule::Durable);
+            shard.partitions.insert(id, partition);
+            shard.extents.extend([id, id]);
+            assert!(shard.evict_one() && shard.evict_one());
+            assert!(shard.extents.is_empty());
+        });
     }
 }
