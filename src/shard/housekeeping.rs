@@ -81,26 +81,6 @@ impl Owned {
         any
     }
 
-    pub(super) async fn write_durable_points(&self) {
-        let (generation, points) = {
-            let mut state = self.state.borrow_mut();
-            let points: Vec<_> = state
-                .partitions
-                .values()
-                .filter_map(|partition| partition.log().durable_point())
-                .collect();
-            if points == state.points_written {
-                return;
-            }
-            state.points_written.clone_from(&points);
-            state.points_generation += 1;
-            (state.points_generation, points)
-        };
-        if let Err(error) = self.dir.write_durable_points(generation, points).await {
-            log::warn!("the durable points were not written, a recovery would read more: {error}");
-        }
-    }
-
     async fn retain_forever(self) {
         let (interval, delay) = {
             let state = self.state.borrow();

@@ -13,6 +13,7 @@ mod log_config;
 mod message;
 mod metadata_log;
 mod offsets;
+mod points;
 mod reads;
 mod shards;
 mod topics;
@@ -36,13 +37,14 @@ pub use topics::{LogPositions, OpenReport, strays};
 pub use watches::FetchWatch;
 
 use crate::config::BrokerConfig;
-use crate::log::{DataDir, DurablePoint};
+use crate::log::DataDir;
 use crate::metadata::MetadataImage;
 use crate::model::PartitionId;
 use crate::partition::{CommitRule, Partition};
 use crate::runtime::Core;
-use crate::runtime::sync::Notify;
+use crate::runtime::sync::{Notify, Semaphore};
 use appends::{AppendTicket, StalledAppend};
+use points::Points;
 
 /// The mesh that joins all shards.
 pub type ShardMesh = crate::runtime::mesh::Mesh<ShardCall, ShardReply>;
@@ -66,9 +68,8 @@ struct Shard {
     stalled: VecDeque<StalledAppend>,
     /// Deleted partitions whose flush was under way.
     doomed: Vec<Partition<AppendTicket>>,
-    /// The durable points as they stand in this core's file, and the file's generation.
-    points_written: Vec<DurablePoint>,
-    points_generation: u64,
+    /// The durable points as they stand in this core's file.
+    points: Points,
     closing: bool,
 }
 
@@ -78,6 +79,8 @@ struct Owned {
     state: Rc<RefCell<Shard>>,
     /// Something is dirty.
     flush_wanted: Rc<Notify>,
+    /// One permit: whoever has it writes this core's durable points.
+    points_file: Semaphore,
     core: Core,
     dir: DataDir,
 }
@@ -95,8 +98,7 @@ impl Shard {
             extents: VecDeque::new(),
             stalled: VecDeque::new(),
             doomed: Vec::new(),
-            points_written: Vec::new(),
-            points_generation: 0,
+            points: Points::default(),
             closing: false,
         }
     }
