@@ -24,6 +24,8 @@ pub(super) struct Points {
     moves: u64,
     moves_written: u64,
     last_write: Option<Instant>,
+    /// Whether the last attempt failed: only the first one is told.
+    failing: bool,
 }
 
 impl Points {
@@ -67,7 +69,12 @@ impl Owned {
                 true
             }
             Err(error) => {
-                log::warn!("the durable points were not written, they are tried again: {error}");
+                let told = std::mem::replace(&mut self.state.borrow_mut().points.failing, true);
+                if !told {
+                    log::warn!(
+                        "the durable points cannot be written until further notice: {error}"
+                    );
+                }
                 false
             }
         }
@@ -99,6 +106,9 @@ impl Shard {
     }
 
     fn on_points_written(&mut self, next: NextPoints) {
+        if std::mem::take(&mut self.points.failing) {
+            log::info!("the durable points are written again");
+        }
         self.points.written = next.written;
         self.points.moves_written = next.moves;
         self.points.last_write = Some(self.core.monotonic());
