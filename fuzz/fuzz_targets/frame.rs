@@ -1,21 +1,50 @@
 //! A frame's bytes, without the length: the head is parsed and the body decoded as the request and
 //! as the response of its API and version, and all of it as a metadata record. What can be decoded
-//! must be encodable and come back equal.
+//! must be encodable and come back equal. The only batch of a produce request is found where the
+//! whole request has it.
 
 #![no_main]
 
+use klamm::protocol::api_key::ApiKey;
 use klamm::protocol::frame::RequestHead;
 use klamm::protocol::message::metadata_record::MetadataRecord;
+use klamm::protocol::message::produce::{ProduceRequest, SoleBatch};
 use klamm::protocol::message::{self, Message};
-use klamm::protocol::wire::{Reader, Writer};
+use klamm::protocol::wire::{Reader, RecordsField, Writer};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|frame: &[u8]| {
     record(frame);
     if let Ok((head, body)) = RequestHead::parse(frame) {
-        both(head.api.number(), head.version, body);
+        both(head.api.number(), head.version, body.clone());
+        if head.api == ApiKey::Produce {
+            sole_batch(frame, body, head.version);
+        }
     }
 });
+
+fn sole_batch(frame: &[u8], body: Reader<'_>, version: i16) {
+    let sole = SoleBatch::find(body.clone(), version).ok().flatten();
+    let Ok(whole) = ProduceRequest::decode(&mut body.clone(), version) else {
+        return;
+    };
+    let mut partitions = whole.topic_data.iter().flat_map(|topic| {
+        let name_of = move |data| (topic.name, topic.topic_id, data);
+        topic.partition_data.iter().map(name_of)
+    });
+    match (sole, partitions.next(), partitions.next()) {
+        (Some(sole), Some((name, topic_id, data)), None) => {
+            assert_eq!(
+                (sole.name, sole.topic_id, sole.index),
+                (name, topic_id, data.index)
+            );
+            let bytes = data.records.as_ref().and_then(RecordsField::bytes);
+            assert_eq!(bytes, Some(&frame[sole.at..sole.at + sole.len]));
+        }
+        (Some(_), ..) => panic!("a sole batch among several"),
+        (None, ..) => {}
+    }
+}
 
 macro_rules! there_and_back {
     ($message:ty, $body:ident, $version:ident) => {

@@ -13,10 +13,10 @@ use super::authorization::Principal;
 use super::context::{Context, Request};
 use super::dispatch::{self, CloseConnection, Started};
 use super::frames::{Frames, ReceiveBudget, ReceiveError, ReceiveLimits};
+use super::placement::{self, Frame};
 use crate::protocol::frame::{FrameError, RequestHead};
 use crate::runtime::Conn;
 use crate::runtime::sync::mpsc;
-use crate::sys::arena::Chunk;
 
 /// Why a connection ended, other than by the client's wish.
 #[derive(Debug, thiserror::Error)]
@@ -59,7 +59,9 @@ async fn read_requests(
     listener: usize,
     responses: &mpsc::Sender<Started>,
 ) -> Result<(), Ended> {
-    let mut frames = Frames::new(cx.core.clone(), conn.clone(), budget, receive_limits(cx));
+    let limits = receive_limits(cx);
+    let place = |early: &[u8]| placement::start_of_frame(cx, early);
+    let mut frames = Frames::new(cx.core.clone(), conn.clone(), budget, limits, &place);
     while let Some(frame) = frames.next().await? {
         let request = parse(frame, listener)?;
         let started = dispatch::start(cx, request).await?;
@@ -79,14 +81,14 @@ fn receive_limits(cx: &Context) -> ReceiveLimits {
     }
 }
 
-fn parse(frame: Chunk, listener: usize) -> Result<Request, FrameError> {
+fn parse(frame: Frame, listener: usize) -> Result<Request, FrameError> {
     let (head, _) = RequestHead::parse(&frame)?;
     Ok(Request {
         api: head.api,
         version: head.version,
         correlation_id: head.correlation_id,
         client_id: head.client_id.map(str::to_owned),
-        frame: frame.clone(),
+        frame,
         principal: Principal::ANONYMOUS,
         listener,
     })

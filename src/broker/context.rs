@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::authorization::{Authorizer, Operation, Principal, Resource};
 use super::fetch_session::FetchSessions;
+use super::placement::Frame;
 use super::sending::Sending;
 use crate::config::BrokerConfig;
 use crate::metadata::MetadataImage;
@@ -14,7 +15,6 @@ use crate::protocol::api_key::ApiKey;
 use crate::protocol::frame::RequestHead;
 use crate::runtime::Core;
 use crate::shard::Shards;
-use crate::sys::arena::Chunk;
 
 /// One core's view of the broker. Shared by the core's connections; never leaves the core.
 pub(super) struct Context {
@@ -59,7 +59,7 @@ pub(super) struct ProducerIds {
 }
 
 /// A request's frame and what is known of its sender.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Request {
     /// What is asked.
     pub(super) api: ApiKey,
@@ -70,7 +70,7 @@ pub(super) struct Request {
     /// How the client calls itself.
     pub(super) client_id: Option<String>,
     /// The whole frame without its length.
-    pub(super) frame: Chunk,
+    pub(super) frame: Frame,
     /// On whose behalf.
     pub(super) principal: Principal,
     /// Index of the listener in the settings.

@@ -85,11 +85,11 @@ macro_rules! apis {
             $(Served { api: ApiKey::$name, gaps: concat!("" $(, $gaps)?) },)*
         ];
 
-        async fn route(cx: &Rc<Context>, request: Request) -> Result<Started, CloseConnection> {
+        async fn route(cx: &Rc<Context>, mut request: Request) -> Result<Started, CloseConnection> {
             match request.api {
                 $(ApiKey::$staged => api::$staged_module::start(cx, request).await,)*
                 $(ApiKey::$name => {
-                    let frame = request.frame.clone();
+                    let frame = std::mem::take(&mut request.frame);
                     let message = decode::<crate::protocol::message::$module::$request>(&request, &frame)?;
                     let response = api::$module::handle(cx, &request, message).await?;
                     Ok(Started::Ready(Response::encode(&request, &response)?))

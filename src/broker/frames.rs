@@ -10,6 +10,7 @@ use std::cell::Cell;
 use std::io;
 use std::time::Duration;
 
+use super::placement::Frame;
 use crate::protocol::frame::{self, FrameError, PREFIX_LEN};
 use crate::runtime::{Conn, Core};
 use crate::sys::arena::{Chunk, ChunkMut};
@@ -125,6 +126,7 @@ pub(super) struct Frames<'a> {
     conn: Conn,
     budget: &'a ReceiveBudget,
     limits: ReceiveLimits,
+    place: &'a dyn Fn(&[u8]) -> Option<usize>,
     /// Received and not yet taken.
     rest: Chunk,
     /// The last frame was a large one: then only the beginning of the next is received into the
@@ -133,24 +135,27 @@ pub(super) struct Frames<'a> {
 }
 
 impl<'a> Frames<'a> {
+    /// `place` is asked where in its memory a frame shall begin of which so much has arrived.
     pub(super) fn new(
         core: Core,
         conn: Conn,
         budget: &'a ReceiveBudget,
         limits: ReceiveLimits,
+        place: &'a dyn Fn(&[u8]) -> Option<usize>,
     ) -> Self {
         Self {
             core,
             conn,
             budget,
             limits,
+            place,
             rest: Chunk::empty(),
             expects_large: false,
         }
     }
 
     /// The next frame without its length; `None` at the orderly end of the connection.
-    pub(super) async fn next(&mut self) -> Result<Option<Chunk>, ReceiveError> {
+    pub(super) async fn next(&mut self) -> Result<Option<Frame>, ReceiveError> {
         let Some(prefix) = self.prefix().await? else {
             return Ok(None);
         };
@@ -159,7 +164,7 @@ impl<'a> Frames<'a> {
         if self.rest.len() >= len {
             let frame = self.rest.slice(0..len);
             self.rest = self.rest.slice(len..self.rest.len());
-            return Ok(Some(frame));
+            return Ok(Some(Frame::Shared(frame)));
         }
         let early = std::mem::replace(&mut self.rest, Chunk::empty());
         self.large(len, &early).await.map(Some)
@@ -213,25 +218,51 @@ impl<'a> Frames<'a> {
     }
 
     /// Receives a frame that did not arrive with its beginning.
-    async fn large(&self, len: usize, early: &[u8]) -> Result<Chunk, ReceiveError> {
-        let trust = self.budget.trust(len);
-        let capacity = match trust {
-            Some(_) => len,
-            None => capacity_for(len, early.len()),
+    async fn large(&self, len: usize, early: &[u8]) -> Result<Frame, ReceiveError> {
+        let Some(_trust) = self.budget.trust(len) else {
+            return self.grown(len, early).await;
         };
-        let mut buffer = self.buffer(capacity, len, early).await?;
+        let start = (self.place)(early);
+        let mut buffer = self.buffer(start.unwrap_or(0), len, len, early).await?;
+        self.fill(&mut buffer, len, early.len(), len).await?;
+        Ok(match start {
+            Some(_) => buffer.into_place(len),
+            None => Frame::Shared(buffer.into_frame(len)),
+        })
+    }
+
+    /// Receives a frame whose length is not believed: memory grows with what arrives.
+    async fn grown(&self, len: usize, early: &[u8]) -> Result<Frame, ReceiveError> {
         let mut have = early.len();
-        while have < len {
-            if have == buffer.capacity() {
-                let grown = capacity_for(len, have);
-                let arrived = buffer.into_frame(have);
-                buffer = self.buffer(grown, len, &arrived).await?;
-            }
+        let mut buffer = self.buffer(0, capacity_for(len, have), len, early).await?;
+        loop {
             let end = len.min(buffer.capacity());
-            let receiving = self.conn.receive_into(buffer.chunk_mut(), have..end);
+            self.fill(&mut buffer, len, have, end).await?;
+            if end == len {
+                return Ok(Frame::Shared(buffer.into_frame(len)));
+            }
+            have = end;
+            let arrived = buffer.into_frame(have);
+            buffer = self
+                .buffer(0, capacity_for(len, have), len, &arrived)
+                .await?;
+        }
+    }
+
+    /// Receives until the buffer holds `end` bytes of the frame.
+    async fn fill(
+        &self,
+        buffer: &mut Buffer<'_>,
+        declared: usize,
+        mut have: usize,
+        end: usize,
+    ) -> Result<(), ReceiveError> {
+        while have < end {
+            let to = buffer.start + have..buffer.start + end;
+            let receiving = self.conn.receive_into(buffer.chunk_mut(), to);
             let Some(received) = self.core.timeout(self.limits.stall_max, receiving).await else {
                 return Err(ReceiveError::Stalled {
-                    declared: len,
+                    declared,
                     received: have,
                 });
             };
@@ -240,20 +271,22 @@ impl<'a> Frames<'a> {
                 received => received,
             };
         }
-        Ok(buffer.into_frame(len))
+        Ok(())
     }
 
     /// Memory for a frame, filled with what has arrived of it; waits until there is some.
     async fn buffer(
         &self,
+        start: usize,
         bytes: usize,
         declared: usize,
         early: &[u8],
     ) -> Result<Buffer<'a>, ReceiveError> {
         let mut waited = Duration::ZERO;
         loop {
-            if let Some(mut buffer) = Buffer::take(&self.core, self.budget, bytes) {
-                buffer.chunk_mut().spare()[..early.len()].copy_from_slice(early);
+            if let Some(mut buffer) = Buffer::take(&self.core, self.budget, start, bytes) {
+                let to = start..start + early.len();
+                buffer.chunk_mut().writable(to).copy_from_slice(early);
                 return Ok(buffer);
             }
             if waited >= self.limits.stall_max {
@@ -278,10 +311,13 @@ struct Buffer<'a> {
     chunk: Option<ChunkMut>,
     budget: &'a ReceiveBudget,
     share: usize,
+    /// Where the frame begins in it.
+    start: usize,
 }
 
 impl<'a> Buffer<'a> {
-    fn take(core: &Core, budget: &'a ReceiveBudget, bytes: usize) -> Option<Self> {
+    fn take(core: &Core, budget: &'a ReceiveBudget, start: usize, bytes: usize) -> Option<Self> {
+        let bytes = start + bytes;
         if !budget.try_take(bytes) {
             return None;
         }
@@ -289,6 +325,7 @@ impl<'a> Buffer<'a> {
             chunk: core.arena().allocate(bytes),
             budget,
             share: bytes,
+            start,
         };
         buffer.chunk.is_some().then_some(buffer)
     }
@@ -303,8 +340,17 @@ impl<'a> Buffer<'a> {
 
     fn into_frame(mut self, len: usize) -> Chunk {
         let mut chunk = self.chunk.take().expect("taken once");
-        chunk.seal(len);
-        chunk.slice(0..len)
+        let range = self.start..self.start + len;
+        chunk.seal(range.end);
+        chunk.slice(range)
+    }
+
+    /// The frame with its memory, for the log to take.
+    fn into_place(mut self, len: usize) -> Frame {
+        Frame::InPlace {
+            chunk: self.chunk.take().expect("taken once"),
+            range: self.start..self.start + len,
+        }
     }
 }
 

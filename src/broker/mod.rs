@@ -8,6 +8,7 @@ mod context;
 mod dispatch;
 mod fetch_session;
 mod frames;
+mod placement;
 mod response;
 mod sending;
 mod server;

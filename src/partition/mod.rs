@@ -12,7 +12,7 @@ pub use purgatory::{Promise, Purgatory};
 use crate::log::{Appended, Log, NewBatch, Sequence, SequenceError, Status};
 use crate::model::{CoreId, LeaderEpoch, Offset, TimestampMs};
 use crate::protocol::record::{BatchHeader, NO_TIMESTAMP};
-use crate::sys::arena::Arena;
+use crate::sys::arena::{Arena, ChunkMut};
 
 /// Which end of the log consumers may see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +43,15 @@ pub struct Placed {
     pub log_append_time: TimestampMs,
     /// Bytes newly taken from the core's arena.
     pub extent_bytes: usize,
+}
+
+/// What became of a batch that was received in place.
+#[derive(Debug)]
+pub enum Adoption {
+    /// The log has it, or had it already.
+    Placed(Placed),
+    /// The log ends elsewhere than it did: the memory back, the batch is to be copied.
+    Moved(ChunkMut),
 }
 
 /// One partition, owned by its core. `W` is how the shard answers a waiting producer.
@@ -137,26 +146,59 @@ impl<W> Partition<W> {
         now_ms: TimestampMs,
         patch: impl FnOnce(&mut [u8]),
     ) -> Result<Placed, PartitionError> {
-        match self.check_producer(header, now_ms)? {
+        if let Some(placed) = self.duplicate(header, now_ms)? {
+            return Ok(placed);
+        }
+        let batch = self.new_batch(header, now_ms);
+        let appended = self.log.append(arena, bytes, batch, patch)?;
+        Ok(Placed::appended(header, appended))
+    }
+
+    /// As [`Partition::append`] for a batch that was received in place: `chunk` holds it from `at`
+    /// on, nothing of the chunk is sealed. No copy.
+    pub fn adopt(
+        &mut self,
+        chunk: ChunkMut,
+        at: usize,
+        header: &BatchHeader,
+        now_ms: TimestampMs,
+        patch: impl FnOnce(&mut [u8]),
+    ) -> Result<Adoption, PartitionError> {
+        if let Some(placed) = self.duplicate(header, now_ms)? {
+            return Ok(Adoption::Placed(placed));
+        }
+        let batch = self.new_batch(header, now_ms);
+        Ok(match self.log.adopt(chunk, at, batch, patch) {
+            Ok(appended) => Adoption::Placed(Placed::appended(header, appended)),
+            Err(chunk) => Adoption::Moved(chunk),
+        })
+    }
+
+    fn duplicate(
+        &self,
+        header: &BatchHeader,
+        now_ms: TimestampMs,
+    ) -> Result<Option<Placed>, PartitionError> {
+        Ok(match self.check_producer(header, now_ms)? {
+            Sequence::New => None,
             Sequence::Duplicate {
                 base_offset,
                 last_offset,
                 timestamp,
-            } => Ok(Placed::duplicate(
+            } => Some(Placed::duplicate(
                 header,
                 base_offset,
                 last_offset,
                 timestamp,
             )),
-            Sequence::New => {
-                let batch = NewBatch {
-                    header,
-                    leader_epoch: self.leader_epoch,
-                    now_ms,
-                };
-                let appended = self.log.append(arena, bytes, batch, patch)?;
-                Ok(Placed::appended(header, appended))
-            }
+        })
+    }
+
+    fn new_batch<'a>(&self, header: &'a BatchHeader, now_ms: TimestampMs) -> NewBatch<'a> {
+        NewBatch {
+            header,
+            leader_epoch: self.leader_epoch,
+            now_ms,
         }
     }
 

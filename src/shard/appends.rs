@@ -2,12 +2,14 @@
 //! promise of the whole call is kept.
 
 use std::cell::{Cell, RefCell};
+use std::ops::Range;
 use std::rc::Rc;
 
-use super::message::{AppendBatch, AppendCall, AppendDone, ShardReply};
+use super::message::{AppendBatch, AppendCall, AppendDone, BatchBytes, ShardReply};
 use super::shards::ReplyTo;
 use super::{Owned, Shard};
-use crate::partition::{PartitionError, Promise};
+use crate::partition::{Adoption, PartitionError, Placed, Promise};
+use crate::sys::arena::{Chunk, ChunkMut};
 
 type AppendResult = Result<AppendDone, PartitionError>;
 
@@ -122,11 +124,11 @@ impl Shard {
 
     fn append_or_stall(&mut self, append: StalledAppend) {
         let StalledAppend {
-            batch,
+            mut batch,
             promise,
             ticket,
         } = append;
-        match self.append_batch(&batch, promise, &ticket) {
+        match self.append_batch(&mut batch, promise, &ticket) {
             Ok(Some(done)) => ticket.succeed(done),
             Ok(None) => {}
             Err(PartitionError::NoMemory) if self.has_unflushed() => {
@@ -152,7 +154,7 @@ impl Shard {
     /// Appends one batch; `Some` if it may be answered at once, else its ticket is parked.
     fn append_batch(
         &mut self,
-        batch: &AppendBatch,
+        batch: &mut AppendBatch,
         promise: Option<Promise>,
         ticket: &AppendTicket,
     ) -> Result<Option<AppendDone>, PartitionError> {
@@ -188,16 +190,34 @@ impl Shard {
         Ok(None)
     }
 
-    fn place(&mut self, batch: &AppendBatch) -> Result<crate::partition::Placed, PartitionError> {
+    fn place(&mut self, batch: &mut AppendBatch) -> Result<Placed, PartitionError> {
         let partition = self
             .partitions
             .get_mut(&batch.partition)
             .ok_or(PartitionError::Unknown)?;
-        let validated = &batch.validated;
-        let bytes = validated.rebuilt.as_deref().unwrap_or(&batch.bytes);
-        let bytes = &bytes[..validated.header.size_bytes()];
         let now_ms = self.core.now_ms();
+        let validated = &batch.validated;
         let patch = |stored: &mut [u8]| validated.patch(stored);
-        partition.append(self.core.arena(), bytes, &validated.header, now_ms, patch)
+        let header = &validated.header;
+        let size = header.size_bytes();
+        let bytes = match std::mem::take(&mut batch.bytes) {
+            BatchBytes::Shared(bytes) => bytes,
+            BatchBytes::InPlace { chunk, at } => {
+                match partition.adopt(chunk, at, header, now_ms, patch)? {
+                    Adoption::Placed(placed) => return Ok(placed),
+                    Adoption::Moved(chunk) => shared(chunk, at..at + size),
+                }
+            }
+        };
+        let source = validated.rebuilt.as_deref().unwrap_or(&bytes);
+        let placed = partition.append(self.core.arena(), &source[..size], header, now_ms, patch);
+        batch.bytes = BatchBytes::Shared(bytes);
+        placed
     }
+}
+
+/// A batch that cannot be adopted, as one to be copied.
+fn shared(mut chunk: ChunkMut, range: Range<usize>) -> Chunk {
+    chunk.seal(range.end);
+    chunk.slice(range)
 }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::control::{ControlCall, ControlReply, Controlling};
-use super::message::{AppendBatch, AppendCall, Publication, ShardReply};
+use super::message::{AppendBatch, AppendCall, BatchBytes, Publication, ShardReply};
 use super::metadata_log::METADATA_PARTITION;
 use super::shards::ReplyTo;
 use super::{CoreGone, Shards};
@@ -237,7 +237,7 @@ impl Shards {
 fn metadata_batch(header: BatchHeader, bytes: &[u8]) -> AppendBatch {
     AppendBatch {
         partition: METADATA_PARTITION,
-        bytes: Chunk::from_vec(bytes.to_vec()),
+        bytes: BatchBytes::Shared(Chunk::from_vec(bytes.to_vec())),
         validated: Validated::own(header),
     }
 }

@@ -7,7 +7,7 @@ use crate::metadata::{Changes, MetadataImage};
 use crate::model::{LeaderEpoch, Offset, PartitionId, TimestampMs};
 use crate::partition::{PartitionError, Promise, Watcher};
 use crate::protocol::record::Validated;
-use crate::sys::arena::Chunk;
+use crate::sys::arena::{Chunk, ChunkMut};
 
 use super::control::{ControlCall, ControlReply};
 use super::topics::{LogPositions, OpenReport};
@@ -87,9 +87,29 @@ pub struct AppendBatch {
     /// Where it goes.
     pub partition: PartitionId,
     /// The batch's bytes; more may follow that are not part of it.
-    pub bytes: Chunk,
+    pub bytes: BatchBytes,
     /// What validation found.
     pub validated: Validated,
+}
+
+/// A batch as it came from a connection.
+#[derive(Debug)]
+pub enum BatchBytes {
+    /// A part of a request, to be copied into the log's tail. Any core's memory.
+    Shared(Chunk),
+    /// In memory of its own, of this core, received for the position where the log ended then.
+    InPlace {
+        /// The memory, nothing of it sealed.
+        chunk: ChunkMut,
+        /// Where the batch begins in it.
+        at: usize,
+    },
+}
+
+impl Default for BatchBytes {
+    fn default() -> Self {
+        Self::Shared(Chunk::empty())
+    }
 }
 
 /// A batch has been appended, or was there already.

@@ -28,8 +28,9 @@ pub use control::{ControlCall, ControlReply};
 pub use controller::ControlError;
 pub use log_config::topic_config;
 pub use message::{
-    AppendBatch, AppendCall, AppendDone, EpochQuery, OffsetFound, OffsetQuery, OffsetTarget,
-    Publication, ReadData, ReadDone, ReadRefused, ReadRequest, ShardCall, ShardReply, WatchCall,
+    AppendBatch, AppendCall, AppendDone, BatchBytes, EpochQuery, OffsetFound, OffsetQuery,
+    OffsetTarget, Publication, ReadData, ReadDone, ReadRefused, ReadRequest, ShardCall, ShardReply,
+    WatchCall,
 };
 pub use metadata_log::{MetadataBoot, MetadataError, open_metadata_log};
 pub use shards::{CoreGone, Shards};

@@ -169,6 +169,14 @@ impl Shards {
         async move { expect_reply!(pending, Append) }
     }
 
+    /// Where in its file the next batch of a partition of this core will stand, as of now; `None`
+    /// for one that this core does not lead.
+    pub fn next_position(&self, partition: PartitionId) -> Option<u64> {
+        let state = self.0.owned.state.borrow();
+        let partition = state.partitions.get(&partition)?;
+        Some(partition.log().next_position())
+    }
+
     /// Reads of partitions of one core.
     pub fn read(
         &self,

@@ -32,7 +32,6 @@ use crate::protocol::message::fetch::{
 use crate::protocol::wire::RecordsField;
 use crate::runtime::Slice;
 use crate::shard::{FetchWatch, ReadData, ReadDone, ReadRefused, ReadRequest};
-use crate::sys::arena::Chunk;
 
 /// `isolation_level` of a reader that wants committed transactions only.
 const READ_COMMITTED: i8 = 1;
@@ -61,13 +60,11 @@ struct Outcome {
 
 pub(in crate::broker) async fn start(
     cx: &Rc<Context>,
-    request: Request,
+    mut request: Request,
 ) -> Result<Started, CloseConnection> {
-    let frame = request.frame.clone();
+    let frame = std::mem::take(&mut request.frame);
     let message: FetchRequest = decode(&request, &frame)?;
     drop(frame);
-    let mut request = request;
-    request.frame = Chunk::empty();
     let merged = {
         let session = session_request(&message, request.version);
         let new_id = fastrand::i32(1..i32::MAX);

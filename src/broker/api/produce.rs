@@ -10,12 +10,14 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::ops::Range;
 use std::rc::Rc;
 
 use super::super::authorization::{Operation, Resource};
 use super::super::codes;
 use super::super::context::{Context, Request};
 use super::super::dispatch::{CloseConnection, Started, decode};
+use super::super::placement::Frame;
 use super::super::response::Response;
 use crate::config::{CompressionType, TopicConfig};
 use crate::metadata::{MetadataImage, TopicImage};
@@ -30,8 +32,7 @@ use crate::protocol::record::{
     Codec, Compression, RecordError, Rules, Step, TargetCompression, TimestampType, Validated,
     Validation,
 };
-use crate::shard::{AppendBatch, AppendCall, AppendDone, topic_config};
-use crate::sys::arena::Chunk;
+use crate::shard::{AppendBatch, AppendCall, AppendDone, BatchBytes, topic_config};
 
 /// So much of a batch is validated before the core looks after its other work.
 const STEP_BYTES: usize = 128 << 10;
@@ -60,6 +61,27 @@ struct Item {
     share: Share,
 }
 
+/// A validated batch that is still a part of the frame.
+struct Ready {
+    partition: PartitionId,
+    range: Range<usize>,
+    validated: Validated,
+}
+
+impl Ready {
+    fn take_from(self, frame: &mut Frame) -> AppendBatch {
+        let bytes = match self.validated.rebuilt {
+            Some(_) => BatchBytes::default(),
+            None => frame.take_batch(self.range),
+        };
+        AppendBatch {
+            partition: self.partition,
+            bytes,
+            validated: self.validated,
+        }
+    }
+}
+
 struct Topic {
     name: String,
     id: Uuid,
@@ -74,9 +96,9 @@ struct Placed {
 
 pub(in crate::broker) async fn start(
     cx: &Rc<Context>,
-    request: Request,
+    mut request: Request,
 ) -> Result<Started, CloseConnection> {
-    let frame = request.frame.clone();
+    let mut frame = std::mem::take(&mut request.frame);
     let message: ProduceRequest<'_> = decode(&request, &frame)?;
     let promise = match message.acks {
         0 => None,
@@ -84,19 +106,19 @@ pub(in crate::broker) async fn start(
         -1 => Some(Promise::Committed),
         _ => return refuse_all(&request, &message),
     };
-    let mut calls: BTreeMap<CoreId, Vec<AppendBatch>> = BTreeMap::new();
-    let (topics, items) = share_out(cx, &request, &message, &frame, &mut calls).await;
-    let pending: Vec<_> = calls
+    let mut ready: BTreeMap<CoreId, Vec<Ready>> = BTreeMap::new();
+    let (topics, items) = share_out(cx, &request, &message, &frame, &mut ready).await;
+    let pending: Vec<_> = ready
         .into_iter()
-        .map(|(core, batches)| {
+        .map(|(core, ready)| {
+            let batches = ready.into_iter().map(|ready| ready.take_from(&mut frame));
+            let batches = batches.collect();
             (
                 core,
                 cx.shards.append(core, AppendCall { promise, batches }),
             )
         })
         .collect();
-    let mut request = request;
-    request.frame = Chunk::empty();
     let placed = Placed {
         request,
         topics,
@@ -110,8 +132,8 @@ async fn share_out(
     cx: &Context,
     request: &Request,
     message: &ProduceRequest<'_>,
-    frame: &Chunk,
-    calls: &mut BTreeMap<CoreId, Vec<AppendBatch>>,
+    frame: &[u8],
+    ready: &mut BTreeMap<CoreId, Vec<Ready>>,
 ) -> (Vec<Topic>, Vec<Item>) {
     let image = cx.image();
     let (mut topics, mut items) = (Vec::new(), Vec::new());
@@ -138,14 +160,23 @@ async fn share_out(
                         topic_id: topic.id,
                         index: part.index,
                     };
-                    prepare(cx, request, topic, config, id, slice_of(frame, bytes)).await
+                    prepare(
+                        cx,
+                        request,
+                        topic,
+                        config,
+                        id,
+                        range_in(frame, bytes),
+                        bytes,
+                    )
+                    .await
                 }
             };
             let share = match batch {
                 Err(refusal) => Share::Refused(refusal),
                 Ok(batch) => {
                     let core = cx.shards.owner(batch.partition);
-                    let batches = calls.entry(core).or_default();
+                    let batches = ready.entry(core).or_default();
                     batches.push(batch);
                     Share::Sent {
                         core,
@@ -192,19 +223,20 @@ async fn prepare(
     topic: &TopicImage,
     config: &TopicConfig,
     partition: PartitionId,
-    bytes: Chunk,
-) -> Result<AppendBatch, Refusal> {
+    range: Range<usize>,
+    bytes: &[u8],
+) -> Result<Ready, Refusal> {
     if topic.partition(partition.index).is_none() {
         return Err(ErrorCode::UnknownTopicOrPartition.into());
     }
     let rules = rules(cx, request.version, config);
-    let validated = validate(cx, &bytes, &rules).await?;
+    let validated = validate(cx, bytes, &rules).await?;
     if validated.header.is_transactional() {
         return Err(ErrorCode::InvalidTxnState.into());
     }
-    Ok(AppendBatch {
+    Ok(Ready {
         partition,
-        bytes,
+        range,
         validated,
     })
 }
@@ -249,13 +281,13 @@ fn target_compression(config: &TopicConfig) -> TargetCompression {
     }
 }
 
-/// The part of the frame that `bytes` borrows: shared, not copied.
-fn slice_of(frame: &Chunk, bytes: &[u8]) -> Chunk {
+/// Where in the frame `bytes` lies, which borrows from it.
+fn range_in(frame: &[u8], bytes: &[u8]) -> Range<usize> {
     if bytes.is_empty() {
-        return Chunk::empty();
+        return 0..0;
     }
     let from = bytes.as_ptr() as usize - frame.as_ptr() as usize;
-    frame.slice(from..from + bytes.len())
+    from..from + bytes.len()
 }
 
 type Appended = Result<AppendDone, crate::partition::PartitionError>;

@@ -4,8 +4,9 @@
 //! leader (KIP-951); 12 implicit transaction partitions (KIP-890); 13 topic ids (KIP-516). 0-2 are
 //! advertised for old librdkafka builds and refused.
 
+use super::Message;
 use crate::model::Uuid;
-use crate::protocol::wire::RecordsField;
+use crate::protocol::wire::{Malformed, Reader, RecordsField};
 
 message! {
     /// Record batches to append, one run per partition. Everything is borrowed from the frame.
@@ -75,5 +76,112 @@ message! {
         host: &'a str [10..],
         port: i32 [10..],
         rack: Option<&'a str> [10.., null, default null],
+    }
+}
+
+/// The one run of batches of a produce request that has no other, known before it has arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SoleBatch<'a> {
+    /// Its topic's name; empty where the version has ids.
+    pub name: &'a str,
+    /// Its topic's id; zero where the version has names.
+    pub topic_id: Uuid,
+    /// The partition's number.
+    pub index: i32,
+    /// Where the batch begins, from the beginning of the frame.
+    pub at: usize,
+    /// Its bytes.
+    pub len: usize,
+}
+
+impl<'a> SoleBatch<'a> {
+    /// Reads the beginning of a [`ProduceRequest`] up to its records; `body` stands behind the
+    /// request's head. `None` if there are more partitions than one, or none.
+    pub fn find(mut body: Reader<'a>, version: i16) -> Result<Option<Self>, Malformed> {
+        let flexible = ProduceRequest::FLEXIBLE.contain(version);
+        let r = &mut body;
+        if let Some(len) = r.short_len(flexible)? {
+            r.take(len)?;
+        }
+        r.take(size_of::<i16>() + size_of::<i32>())?;
+        if r.long_len(flexible)? != Some(1) {
+            return Ok(None);
+        }
+        let (mut name, mut topic_id) = ("", Uuid::ZERO);
+        match version {
+            13.. => topic_id = r.uuid()?,
+            _ => {
+                let len = r.short_len(flexible)?.unwrap_or_default();
+                name = r.text(len)?;
+            }
+        }
+        if r.long_len(flexible)? != Some(1) {
+            return Ok(None);
+        }
+        let index = r.array().map(i32::from_be_bytes)?;
+        let len = r.long_len(flexible)?;
+        Ok(len.map(|len| Self {
+            name,
+            topic_id,
+            index,
+            at: r.position(),
+            len,
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::api_key::ApiKey;
+    use crate::protocol::frame::{self, PREFIX_LEN, RequestHead};
+
+    fn framed(partitions: i32, version: i16) -> Vec<u8> {
+        let batch = [7; 100];
+        let data = |index| PartitionProduceData {
+            index,
+            records: Some(RecordsField::Borrowed(&batch)),
+        };
+        let topic = TopicProduceData {
+            name: "orders",
+            topic_id: Uuid::from_bytes([3; 16]),
+            partition_data: (0..partitions).map(data).collect(),
+        };
+        let request = ProduceRequest {
+            acks: -1,
+            topic_data: vec![topic],
+            ..Default::default()
+        };
+        let encoded = frame::request(&request, version, 5, Some("me")).unwrap();
+        encoded.flatten([])[PREFIX_LEN..].to_vec()
+    }
+
+    fn found(frame: &[u8]) -> Result<Option<SoleBatch<'_>>, Malformed> {
+        let (head, body) = RequestHead::parse(frame).unwrap();
+        assert_eq!(head.api, ApiKey::Produce);
+        SoleBatch::find(body, head.version)
+    }
+
+    #[test]
+    fn the_sole_batch_is_found_before_it_has_arrived() {
+        for version in 3..=13 {
+            let frame = framed(1, version);
+            let at = frame.windows(100).position(|w| w == [7; 100]).unwrap();
+            for arrived in at..frame.len() {
+                let sole = found(&frame[..arrived]).unwrap().unwrap();
+                assert_eq!((sole.index, sole.at, sole.len), (0, at, 100));
+                assert_eq!(sole.name, if version < 13 { "orders" } else { "" });
+                assert_eq!(sole.topic_id == Uuid::ZERO, version < 13);
+            }
+            assert!(found(&frame[..at - 1]).is_err());
+        }
+    }
+
+    #[test]
+    fn several_batches_are_not_a_sole_one() {
+        for version in 3..=13 {
+            assert_eq!(found(&framed(2, version)), Ok(None));
+            assert_eq!(found(&framed(0, version)), Ok(None));
+        }
     }
 }

@@ -71,6 +71,20 @@ impl ChunkMut {
         }
     }
 
+    /// A part of it, sealed or not, as it stands now.
+    ///
+    /// # Panics
+    /// When the range passes the capacity.
+    pub fn peek(&self, range: Range<usize>) -> &[u8] {
+        assert!(
+            range.start <= range.end && range.end <= self.capacity,
+            "a range of the chunk"
+        );
+        // SAFETY: inside the block, whose memory is initialised; bytes above the mark change only
+        // through `&mut self`, those below never.
+        unsafe { std::slice::from_raw_parts(self.address.add(range.start).as_ptr(), range.len()) }
+    }
+
     /// Makes everything below `upto` final.
     ///
     /// # Panics
