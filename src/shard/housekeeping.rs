@@ -176,9 +176,18 @@ impl Owned {
             owned.drain(&shards).await;
             owned.close_logs().await;
             owned.write_durable_points().await;
+            owned.sum_up();
             let positions = owned.state.borrow().closed_positions();
             reply.send(ShardReply::Closed(positions));
         });
+    }
+
+    /// What the core did in its life, in one line.
+    fn sum_up(&self) {
+        let (stats, batches) = (self.core.stats(), self.state.borrow().batches_appended);
+        let each = batches as f64 / stats.direct_writes.max(1) as f64;
+        let id = self.core.id();
+        log::info!("core {id}: {batches} batches, {each:.1} each direct write; {stats}");
     }
 
     async fn drain(&self, shards: &Shards) {

@@ -71,6 +71,8 @@ struct Shard {
     doomed: Vec<Partition<AppendTicket>>,
     /// The durable points as they stand in this core's file.
     points: Points,
+    /// Batches that were given a place, for the summary at the end.
+    batches_appended: u64,
     closing: bool,
 }
 
@@ -100,6 +102,7 @@ impl Shard {
             stalled: VecDeque::new(),
             doomed: Vec::new(),
             points: Points::default(),
+            batches_appended: 0,
             closing: false,
         }
     }
