@@ -57,7 +57,7 @@ fn produce(bootstrap: &str, seed: u64, number: u32, records: u32) {
     let producer: ThreadedProducer<DefaultProducerContext> = ClientConfig::new()
         .set("bootstrap.servers", bootstrap)
         .set("linger.ms", "20")
-        .set("enable.idempotence", (number % 2 == 0).to_string())
+        .set("enable.idempotence", number.is_multiple_of(2).to_string())
         .set("acks", "all")
         .set("queue.buffering.max.kbytes", "1000000")
         .set("allow.auto.create.topics", "true")

@@ -9,8 +9,14 @@ use super::names;
 use super::producer_state::{Producers, Sequence, SequenceError};
 use super::segment::Segment;
 use super::tail::Tail;
-use crate::model::{LeaderEpoch, Offset, PartitionId, TimestampMs, TopicPartition, Uuid};
+use crate::model::{
+    LeaderEpoch, Offset, PartitionId, ProducerId, TimestampMs, TopicPartition, Uuid,
+};
 use crate::protocol::record::BatchHeader;
+
+/// So long after a full disk the producers may still be sending what it dropped: many times what a
+/// request of theirs needs that was on its way.
+const HEALING_MS: i64 = 10_000;
 
 /// One partition's log, as its core sees it: state only, no handles, no clock, no waiting.
 ///
@@ -24,6 +30,8 @@ pub struct Log {
     pub(super) dir: Arc<Path>,
     pub(super) config: Arc<LogConfig>,
     pub(super) health: Health,
+    /// When the log last found space again.
+    pub(super) healed_ms: Option<TimestampMs>,
     pub(super) log_start: Offset,
     /// Never empty; the last one is active.
     pub(super) segments: VecDeque<Segment>,
@@ -99,6 +107,7 @@ impl Log {
             dir: dir.into(),
             config,
             health: Health::Online,
+            healed_ms: None,
             log_start: 0,
             segments: VecDeque::from([Segment::new(0, now_ms)]),
             tail: Tail::default(),
@@ -236,6 +245,19 @@ impl Log {
     /// Whether a batch continues its producer's sequence (KIP-98); changes nothing.
     pub fn check_producer(&self, header: &BatchHeader) -> Result<Sequence, SequenceError> {
         self.producers.check(header)
+    }
+
+    /// Whether anything is known of a producer.
+    pub fn knows_producer(&self, producer_id: ProducerId) -> bool {
+        self.producers.knows(producer_id)
+    }
+
+    /// Whether the disk is full or was a moment ago: producers whose batches were dropped or
+    /// refused have not yet sent all of them again.
+    pub fn was_full_lately(&self, now_ms: TimestampMs) -> bool {
+        let healed = self.healed_ms;
+        self.status() == Status::DiskFull
+            || healed.is_some_and(|healed_ms| now_ms - healed_ms < HEALING_MS)
     }
 
     /// Forgets producers that have been silent for the configured time; how many are left.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::durable_points::{LogPoint, Marks};
 use super::extent::BLOCK_BYTES;
-use super::log::{Health, Log, Unsynced};
+use super::log::{Health, Log, Status, Unsynced};
 use super::segment::Segment;
 use super::tail::Pieces;
 use crate::model::{Offset, TimestampMs, Uuid};
@@ -12,6 +12,8 @@ use crate::sys::arena::Arena;
 
 /// A new file begins with so many bytes; each later step doubles it.
 const ALLOCATE_BYTES_MIN: u64 = 16 << 10;
+/// No step of a log that has met a full disk is larger: others need what little space there is.
+const ALLOCATE_BYTES_SCARCE: u64 = 1 << 20;
 
 /// The writes of one flush. Owns its bytes; run by [`FlushPlan::write`].
 #[derive(Debug)]
@@ -139,10 +141,11 @@ impl Log {
         if self.health == Health::Offline {
             return;
         }
-        self.health = match self.health {
-            Health::Full { .. } => Health::Online,
-            other => other,
-        };
+        if let Health::Full { since_ms } = self.health {
+            self.healed_ms = Some(since_ms);
+            log::info!("{}: the disk has space again, appends are taken", self.name);
+            self.health = Health::Online;
+        }
         self.on_disk = true;
         self.unsynced.partition |= written.new_partition;
         for (base, new, allocated) in written.files {
@@ -242,10 +245,14 @@ impl Log {
     /// How far a file of `allocated` bytes shall reach so that `needed` bytes fit: it grows in
     /// doubling steps, so that writes rarely extend it and small partitions stay small.
     fn allocation(&self, allocated: u64, needed: u64) -> u64 {
-        if needed <= allocated {
-            return allocated;
+        if needed <= allocated || self.status() == Status::DiskFull {
+            return needed.max(allocated);
         }
-        let step_max = u64::from(self.config.preallocate_bytes_max).max(ALLOCATE_BYTES_MIN);
+        let step_max = match self.healed_ms {
+            Some(_) => ALLOCATE_BYTES_SCARCE.min(self.config.preallocate_bytes_max.into()),
+            None => self.config.preallocate_bytes_max.into(),
+        };
+        let step_max = step_max.max(ALLOCATE_BYTES_MIN);
         let step = allocated.clamp(ALLOCATE_BYTES_MIN, step_max);
         let segment_bytes = u64::from(self.config.segment_bytes);
         let grown = (allocated + step).min(segment_bytes.next_multiple_of(BLOCK_BYTES as u64));
@@ -313,7 +320,7 @@ impl FlushPlan {
 mod tests {
     use super::*;
     use crate::log::test_batches::{bytes, header};
-    use crate::log::{AppendError, LogConfig, NewBatch, Sequence, Status};
+    use crate::log::{AppendError, LogConfig, NewBatch, Sequence};
     use crate::model::TopicPartition;
 
     fn log(arena: &Arena) -> Log {
@@ -428,6 +435,7 @@ mod tests {
         log.on_written(written(plan));
         assert_eq!(log.status(), Status::Online);
         assert_eq!(append(&mut log, &arena, 40, 1_300), Ok(40));
+        assert!(log.was_full_lately(11_000) && !log.was_full_lately(11_200));
     }
 
     #[test]
@@ -478,5 +486,12 @@ mod tests {
         assert_eq!(log.allocation(16 << 10, 1 << 20), 1 << 20);
         assert_eq!(log.allocation(512 << 20, (512 << 20) + 4_096), 576 << 20);
         assert_eq!(log.allocation(1 << 30, 1 << 30), 1 << 30);
+        log.health = Health::Full { since_ms: 0 };
+        assert_eq!(
+            log.allocation(32 << 20, (32 << 20) + 4_096),
+            (32 << 20) + 4_096
+        );
+        (log.health, log.healed_ms) = (Health::Online, Some(0));
+        assert_eq!(log.allocation(32 << 20, (32 << 20) + 4_096), 33 << 20);
     }
 }

@@ -146,6 +146,10 @@ impl Producers {
         self.entries.retain(|_, entry| keeps(entry));
     }
 
+    pub(super) fn knows(&self, producer_id: ProducerId) -> bool {
+        self.entries.contains_key(&producer_id)
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }

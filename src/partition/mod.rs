@@ -9,7 +9,7 @@ mod purgatory;
 pub use error::PartitionError;
 pub use purgatory::{Promise, Purgatory};
 
-use crate::log::{Appended, Log, NewBatch, Sequence, Status};
+use crate::log::{Appended, Log, NewBatch, Sequence, SequenceError, Status};
 use crate::model::{CoreId, LeaderEpoch, Offset, TimestampMs};
 use crate::protocol::record::{BatchHeader, NO_TIMESTAMP};
 use crate::sys::arena::{Arena, ChunkMut};
@@ -146,7 +146,7 @@ impl<W> Partition<W> {
         now_ms: TimestampMs,
         patch: impl FnOnce(&mut [u8]),
     ) -> Result<Placed, PartitionError> {
-        if let Some(placed) = self.duplicate(header)? {
+        if let Some(placed) = self.duplicate(header, now_ms)? {
             return Ok(placed);
         }
         let batch = self.new_batch(header, now_ms);
@@ -164,7 +164,7 @@ impl<W> Partition<W> {
         now_ms: TimestampMs,
         patch: impl FnOnce(&mut [u8]),
     ) -> Result<Adoption, PartitionError> {
-        if let Some(placed) = self.duplicate(header)? {
+        if let Some(placed) = self.duplicate(header, now_ms)? {
             return Ok(Adoption::Placed(placed));
         }
         let batch = self.new_batch(header, now_ms);
@@ -174,8 +174,12 @@ impl<W> Partition<W> {
         })
     }
 
-    fn duplicate(&self, header: &BatchHeader) -> Result<Option<Placed>, PartitionError> {
-        Ok(match self.log.check_producer(header)? {
+    fn duplicate(
+        &self,
+        header: &BatchHeader,
+        now_ms: TimestampMs,
+    ) -> Result<Option<Placed>, PartitionError> {
+        Ok(match self.check_producer(header, now_ms)? {
             Sequence::New => None,
             Sequence::Duplicate {
                 base_offset,
@@ -195,6 +199,30 @@ impl<W> Partition<W> {
             header,
             leader_epoch: self.leader_epoch,
             now_ms,
+        }
+    }
+
+    /// Where the batch stands in its producer's sequence.
+    ///
+    /// What a full disk dropped leaves gaps that are not the producer's fault: told that the
+    /// storage failed, it sends everything again in its order. A producer that is not known may
+    /// otherwise begin anywhere; here its first batch may be among those that were dropped.
+    fn check_producer(
+        &self,
+        header: &BatchHeader,
+        now_ms: TimestampMs,
+    ) -> Result<Sequence, PartitionError> {
+        let checked = self.log.check_producer(header);
+        if !self.log.was_full_lately(now_ms) {
+            return Ok(checked?);
+        }
+        let begins_late = header.has_producer()
+            && header.base_sequence > 0
+            && !self.log.knows_producer(header.producer_id);
+        match checked {
+            Err(SequenceError::OutOfOrder { .. }) => Err(PartitionError::Storage),
+            Ok(_) if begins_late => Err(PartitionError::Storage),
+            other => Ok(other?),
         }
     }
 
@@ -227,6 +255,15 @@ impl<W> Partition<W> {
             Vec::new()
         };
         Progress { answered, woken }
+    }
+
+    /// Reacts to a full disk: those whose batches were dropped, at and beyond `dropped_from`, are
+    /// to be told. What was written before stays promised; the next sync answers it.
+    pub fn on_disk_full(&mut self, dropped_from: Offset) -> Progress<W> {
+        Progress {
+            answered: self.producers.take_beyond(dropped_from),
+            woken: Vec::new(),
+        }
     }
 
     /// Reacts to a failed write or sync: everybody who waits is to be told.
@@ -300,5 +337,100 @@ fn log_append_time(header: &BatchHeader, stamped: TimestampMs) -> TimestampMs {
     match header.timestamp_type() {
         TimestampType::LogAppendTime => stamped,
         TimestampType::CreateTime => NO_TIMESTAMP,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::{Failed, FlushError, LogConfig, Stage};
+    use crate::model::{TopicPartition, Uuid};
+    use crate::protocol::record::{BatchBuilder, BatchSpec, RecordParts};
+    use std::path::Path;
+    use std::sync::Arc;
+
+    fn partition() -> Partition<&'static str> {
+        let name = TopicPartition {
+            topic: "t".into(),
+            partition: 0,
+        };
+        let config = Arc::new(LogConfig::default());
+        let log = Log::new(Path::new("data"), name, Uuid::ZERO, config, 0);
+        Partition::lead(log, 0, CommitRule::Durable)
+    }
+
+    /// One record of producer 7.
+    fn append(
+        partition: &mut Partition<&'static str>,
+        arena: &Arena,
+        base_sequence: i32,
+        now_ms: TimestampMs,
+    ) -> Result<Offset, PartitionError> {
+        let mut builder = BatchBuilder::new(BatchSpec {
+            producer_id: 7,
+            producer_epoch: 0,
+            base_sequence,
+            ..BatchSpec::default()
+        });
+        builder.append(now_ms, &RecordParts::default());
+        let bytes = builder.build();
+        let header = BatchHeader::parse(&bytes).unwrap();
+        let placed = partition.append(arena, &bytes, &header, now_ms, |_| {});
+        placed.map(|placed| placed.base_offset)
+    }
+
+    fn fill_the_disk(partition: &mut Partition<&'static str>, arena: &Arena, now_ms: TimestampMs) {
+        drop(partition.log_mut().plan_flush(arena).unwrap());
+        let error = FlushError {
+            path: "data/t-0".into(),
+            source: std::io::ErrorKind::StorageFull.into(),
+            stage: Stage::Space,
+        };
+        let failed = partition.log_mut().on_failed(&error, now_ms);
+        assert_eq!(failed, Failed::DiskFull { dropped_from: 0 });
+    }
+
+    #[test]
+    fn a_full_disk_breaks_the_promises_of_what_was_dropped_only() {
+        let mut partition = partition();
+        partition.park(Promise::Committed, 5, "written");
+        partition.park(Promise::Committed, 6, "dropped");
+        partition.park(Promise::Written, 7, "dropped too");
+        let watcher = Watcher { home: 0, fetch: 1 };
+        assert!(partition.watch(watcher, 0));
+        let progress = partition.on_disk_full(5);
+        assert_eq!(progress.answered, ["dropped too", "dropped"]);
+        assert!(progress.woken.is_empty(), "there is nothing new to read");
+        let progress = partition.on_failure();
+        assert_eq!(progress.answered, ["written"]);
+        assert_eq!(progress.woken, [watcher]);
+    }
+
+    #[test]
+    fn a_producer_goes_on_where_the_full_disk_dropped_its_batches() {
+        let arena = Arena::new(1 << 20).unwrap();
+        let mut partition = partition();
+        for sequence in 0..3 {
+            assert_eq!(
+                append(&mut partition, &arena, sequence, 0),
+                Ok(sequence.into())
+            );
+        }
+        fill_the_disk(&mut partition, &arena, 100);
+        // Already on their way when the first ones failed.
+        for sequence in 3..5 {
+            let refused = append(&mut partition, &arena, sequence, 200);
+            assert_eq!(refused, Err(PartitionError::Storage));
+        }
+        let refused = append(&mut partition, &arena, 0, 200);
+        assert_eq!(refused, Err(PartitionError::Storage));
+        // A second later one batch tries; a gap is still not the producer's fault.
+        let refused = append(&mut partition, &arena, 4, 1_200);
+        assert_eq!(refused, Err(PartitionError::Storage));
+        assert_eq!(append(&mut partition, &arena, 0, 1_200), Ok(0));
+        let refused = append(&mut partition, &arena, 1, 1_200);
+        assert_eq!(refused, Err(PartitionError::Storage));
+        fill_the_disk(&mut partition, &arena, 1_300);
+        assert_eq!(append(&mut partition, &arena, 0, 2_300), Ok(0));
     }
 }

@@ -34,15 +34,20 @@ impl<T> Default for Purgatory<T> {
 impl<T> Purgatory<T> {
     /// Parks `waiter` until everything below `end` has kept `promise`.
     ///
-    /// A retried duplicate may wait for an `end` below one already parked; such a waiter is
-    /// answered together with its neighbour, never too early.
+    /// Nearly always behind all others; a retried duplicate may wait for an `end` below some that
+    /// are parked already, and takes its place among them.
     pub fn park(&mut self, promise: Promise, end: Offset, waiter: T) {
         let queue = match promise {
             Promise::Written => &mut self.written,
             Promise::Committed => &mut self.committed,
         };
-        let end = queue.back().map_or(end, |(last, _)| end.max(*last));
-        queue.push_back((end, waiter));
+        match queue.back() {
+            Some((last, _)) if *last > end => {
+                let place = queue.partition_point(|(other, _)| *other <= end);
+                queue.insert(place, (end, waiter));
+            }
+            _ => queue.push_back((end, waiter)),
+        }
     }
 
     /// Takes those whose batches lie wholly below `end` of the written log.
@@ -53,6 +58,13 @@ impl<T> Purgatory<T> {
     /// Takes those whose batches lie wholly below the high watermark.
     pub fn take_committed(&mut self, high_watermark: Offset) -> Vec<T> {
         Self::take(&mut self.committed, high_watermark)
+    }
+
+    /// Takes those whose batches lie, even in part, at or beyond `end`: they were dropped.
+    pub fn take_beyond(&mut self, end: Offset) -> Vec<T> {
+        let mut beyond = Self::split(&mut self.written, end);
+        beyond.extend(Self::split(&mut self.committed, end));
+        beyond.into_iter().map(|(_, waiter)| waiter).collect()
     }
 
     /// Takes everybody: the partition went offline or away.
@@ -75,6 +87,11 @@ impl<T> Purgatory<T> {
         let ready = queue.partition_point(|(needed, _)| *needed <= end);
         queue.drain(..ready).map(|(_, waiter)| waiter).collect()
     }
+
+    fn split(queue: &mut VecDeque<(Offset, T)>, end: Offset) -> VecDeque<(Offset, T)> {
+        let kept = queue.partition_point(|(needed, _)| *needed <= end);
+        queue.split_off(kept)
+    }
 }
 
 #[cfg(test)]
@@ -95,11 +112,29 @@ mod tests {
     }
 
     #[test]
-    fn a_duplicate_waits_behind_what_was_parked_before_it() {
+    fn a_duplicate_waits_for_its_own_batch_only() {
         let mut purgatory = Purgatory::default();
+        purgatory.park(Promise::Committed, 4, "first");
         purgatory.park(Promise::Committed, 9, "new");
         purgatory.park(Promise::Committed, 4, "duplicate");
-        assert!(purgatory.take_committed(4).is_empty());
-        assert_eq!(purgatory.take_committed(9), ["new", "duplicate"]);
+        assert!(purgatory.take_committed(3).is_empty());
+        assert_eq!(purgatory.take_committed(4), ["first", "duplicate"]);
+        assert_eq!(purgatory.take_committed(9), ["new"]);
+    }
+
+    #[test]
+    fn what_was_dropped_takes_nobody_else_with_it() {
+        let mut purgatory = Purgatory::default();
+        for promise in [Promise::Written, Promise::Committed] {
+            purgatory.park(promise, 5, "before");
+            purgatory.park(promise, 8, "across");
+            purgatory.park(promise, 9, "beyond");
+            purgatory.park(promise, 5, "duplicate");
+        }
+        let dropped = ["across", "beyond", "across", "beyond"];
+        assert_eq!(purgatory.take_beyond(5), dropped);
+        assert_eq!(purgatory.take_written(5), ["before", "duplicate"]);
+        assert_eq!(purgatory.take_committed(5), ["before", "duplicate"]);
+        assert!(purgatory.is_empty());
     }
 }

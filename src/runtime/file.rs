@@ -109,6 +109,10 @@ impl File {
         let bytes = parts.iter().map(|part| part.len() as u64).sum();
         Counters::add(&self.counters.writes, 1);
         Counters::add(&self.counters.written_bytes, bytes);
+        if direct {
+            Counters::add(&self.counters.direct_writes, 1);
+            Counters::add(&self.counters.direct_bytes, bytes);
+        }
         let file = self.descriptor.clone();
         let write = Write {
             file,
@@ -196,6 +200,7 @@ impl File {
     /// # Errors
     /// `StorageFull`, and the disk's.
     pub async fn allocate(&self, from: u64, len: u64) -> io::Result<()> {
+        Counters::add(&self.counters.allocations, 1);
         let file = self.descriptor.clone();
         self.ring
             .start(Kind::Allocate {
@@ -267,6 +272,7 @@ impl File {
         let read = Read::new(&self.shared(), into, position, len);
         let (work, result) = self.ring.start(Kind::Read(read)).await;
         let count = result?;
+        Counters::add(&self.counters.reads, 1);
         Counters::add(&self.counters.read_bytes, count);
         Ok((work.into_buffer(), count as usize))
     }

@@ -164,6 +164,7 @@ impl Shard {
                 placed => break placed?,
             }
         };
+        self.batches_appended += 1;
         if placed.extent_bytes > 0 {
             self.extents.push_back(batch.partition);
         }

@@ -71,7 +71,7 @@ impl Owned {
     }
 
     /// Evicts, retries what waited for memory; whether more is dirty.
-    fn after_round(&self) -> bool {
+    pub(super) fn after_round(&self) -> bool {
         let mut state = self.state.borrow_mut();
         state.relieve_memory();
         state.retry_stalled();
@@ -118,7 +118,11 @@ impl Shard {
                         CommitRule::Written => drop(self.unsynced.insert(id)),
                     }
                 }
-                Err(error) => woken.extend(self.on_flush_error(id, &error)),
+                Err(error) => {
+                    woken.extend(self.on_flush_error(id, &error));
+                    // Of what was written before, something may wait for its sync still.
+                    to_sync.push(id);
+                }
             }
         }
         (to_sync, woken)
@@ -158,7 +162,8 @@ impl Shard {
             return Vec::new();
         };
         match partition.log_mut().on_failed(error, now_ms) {
-            Failed::Offline | Failed::DiskFull { .. } => fail(partition.on_failure()),
+            Failed::Offline => fail(partition.on_failure()),
+            Failed::DiskFull { dropped_from } => fail(partition.on_disk_full(dropped_from)),
         }
     }
 
@@ -184,7 +189,7 @@ pub(super) fn answer(progress: Progress<AppendTicket>) -> Vec<Watcher> {
     progress.woken
 }
 
-/// Tells the producers whose batches may be lost.
+/// Tells the producers whose batches were dropped, or may be lost.
 fn fail(progress: Progress<AppendTicket>) -> Vec<Watcher> {
     for ticket in progress.answered {
         ticket.fail(PartitionError::Storage);

@@ -44,7 +44,10 @@ impl Owned {
                 since_points = Duration::ZERO;
                 self.write_durable_points().await;
             }
-            self.state.borrow_mut().relieve_memory();
+            // Readers give memory back at any time: what waits for it must not wait for a flush.
+            if self.after_round() {
+                self.flush_wanted.notify_one();
+            }
         }
     }
 
@@ -76,26 +79,6 @@ impl Owned {
             }
         }
         any
-    }
-
-    pub(super) async fn write_durable_points(&self) {
-        let (generation, points) = {
-            let mut state = self.state.borrow_mut();
-            let points: Vec<_> = state
-                .partitions
-                .values()
-                .filter_map(|partition| partition.log().durable_point())
-                .collect();
-            if points == state.points_written {
-                return;
-            }
-            state.points_written.clone_from(&points);
-            state.points_generation += 1;
-            (state.points_generation, points)
-        };
-        if let Err(error) = self.dir.write_durable_points(generation, points).await {
-            log::warn!("the durable points were not written, a recovery would read more: {error}");
-        }
     }
 
     async fn retain_forever(self) {
@@ -193,9 +176,18 @@ impl Owned {
             owned.drain(&shards).await;
             owned.close_logs().await;
             owned.write_durable_points().await;
+            owned.sum_up();
             let positions = owned.state.borrow().closed_positions();
             reply.send(ShardReply::Closed(positions));
         });
+    }
+
+    /// What the core did in its life, in one line.
+    fn sum_up(&self) {
+        let (stats, batches) = (self.core.stats(), self.state.borrow().batches_appended);
+        let each = batches as f64 / stats.direct_writes.max(1) as f64;
+        let id = self.core.id();
+        log::info!("core {id}: {batches} batches, {each:.1} each direct write; {stats}");
     }
 
     async fn drain(&self, shards: &Shards) {

@@ -13,6 +13,7 @@ mod log_config;
 mod message;
 mod metadata_log;
 mod offsets;
+mod points;
 mod reads;
 mod shards;
 mod topics;
@@ -36,13 +37,14 @@ pub use topics::{LogPositions, OpenReport, strays};
 pub use watches::FetchWatch;
 
 use crate::config::BrokerConfig;
-use crate::log::{DataDir, DurablePoint};
+use crate::log::DataDir;
 use crate::metadata::MetadataImage;
 use crate::model::PartitionId;
 use crate::partition::{CommitRule, Partition};
 use crate::runtime::Core;
-use crate::runtime::sync::Notify;
+use crate::runtime::sync::{Notify, Semaphore};
 use appends::{AppendTicket, StalledAppend};
+use points::Points;
 
 /// The mesh that joins all shards.
 pub type ShardMesh = crate::runtime::mesh::Mesh<ShardCall, ShardReply>;
@@ -66,9 +68,10 @@ struct Shard {
     stalled: VecDeque<StalledAppend>,
     /// Deleted partitions whose flush was under way.
     doomed: Vec<Partition<AppendTicket>>,
-    /// The durable points as they stand in this core's file, and the file's generation.
-    points_written: Vec<DurablePoint>,
-    points_generation: u64,
+    /// The durable points as they stand in this core's file.
+    points: Points,
+    /// Batches that were given a place, for the summary at the end.
+    batches_appended: u64,
     closing: bool,
 }
 
@@ -78,6 +81,8 @@ struct Owned {
     state: Rc<RefCell<Shard>>,
     /// Something is dirty.
     flush_wanted: Rc<Notify>,
+    /// One permit: whoever has it writes this core's durable points.
+    points_file: Semaphore,
     core: Core,
     dir: DataDir,
 }
@@ -95,8 +100,8 @@ impl Shard {
             extents: VecDeque::new(),
             stalled: VecDeque::new(),
             doomed: Vec::new(),
-            points_written: Vec::new(),
-            points_generation: 0,
+            points: Points::default(),
+            batches_appended: 0,
             closing: false,
         }
     }
@@ -128,7 +133,9 @@ impl Shard {
         let Some(id) = self.extents.pop_front() else {
             return false;
         };
-        let Some(partition) = self.partitions.get_mut(&id) else {
+        let in_memory = |own: &&mut Partition<_>| own.log().oldest_extent().is_some();
+        let Some(partition) = self.partitions.get_mut(&id).filter(in_memory) else {
+            // It went with its partition or its segment, or a full disk dropped it.
             return true;
         };
         let high_watermark = partition.high_watermark();
@@ -137,5 +144,35 @@ impl Shard {
             return false;
         }
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::{Log, LogConfig};
+    use crate::model::{TopicPartition, Uuid};
+    use crate::runtime::{CoreOptions, block_on_one_core};
+
+    /// A full disk or retention takes extents that the shard still counts: they must not keep it
+    /// from evicting what was begun after them.
+    #[test]
+    fn an_extent_that_is_gone_does_not_stop_eviction() {
+        block_on_one_core(CoreOptions::default(), async |core| {
+            let dir = DataDir::new(core.clone(), "nowhere".into(), 8);
+            let mut shard = Shard::new(core, dir, Arc::default());
+            let name = TopicPartition {
+                topic: "t".into(),
+                partition: 0,
+            };
+            let config = Arc::new(LogConfig::default());
+            let log = Log::new(shard.dir.path(), name, Uuid::ZERO, config, 0);
+            let id = log.partition();
+            let partition = Partition::lead(log, 0, CommitRule::Durable);
+            shard.partitions.insert(id, partition);
+            shard.extents.extend([id, id]);
+            assert!(shard.evict_one() && shard.evict_one());
+            assert!(shard.extents.is_empty());
+        });
     }
 }

@@ -38,6 +38,25 @@ impl Owned {
         });
     }
 
+    /// Moves log starts at once; answers when no crash can take that back.
+    pub(super) fn delete_records(&self, before: &[(PartitionId, Offset)], reply: ReplyTo) {
+        let (starts, moved) = {
+            let mut state = self.state.borrow_mut();
+            let starts = state.delete_records(before);
+            (starts, state.points.on_log_starts_moved())
+        };
+        if starts.iter().all(Result::is_err) {
+            return reply.send(ShardReply::DeleteRecords(starts));
+        }
+        let owned = self.clone();
+        self.core.spawn(async move {
+            let settled = owned.settle_log_starts(moved).await;
+            let told = |start| settled.then_some(start).ok_or(PartitionError::Storage);
+            let starts = starts.into_iter().map(|start| start.and_then(told));
+            reply.send(ShardReply::DeleteRecords(starts.collect()));
+        });
+    }
+
     async fn look_up(&self, lookup: Lookup) -> OffsetResult {
         let (lookup, below) = match lookup {
             Lookup::Known(result) => return result,
@@ -98,7 +117,7 @@ impl Shard {
         queries.iter().map(find).collect()
     }
 
-    pub(super) fn delete_records(
+    fn delete_records(
         &mut self,
         before: &[(PartitionId, Offset)],
     ) -> Vec<Result<Offset, PartitionError>> {

@@ -22,7 +22,7 @@ use crate::model::{CoreId, LeaderEpoch, Offset, PartitionId};
 use crate::partition::{PartitionError, Watcher};
 use crate::runtime::Core;
 use crate::runtime::mesh::Responder;
-use crate::runtime::sync::{Notify, oneshot};
+use crate::runtime::sync::{Notify, Semaphore, oneshot};
 
 /// A core's handle of all shards, its own among them. Clones are cheap; stays on its core.
 #[derive(Clone)]
@@ -101,6 +101,7 @@ impl Shards {
         let owned = Owned {
             state: Rc::new(RefCell::new(state)),
             flush_wanted: Rc::new(Notify::new()),
+            points_file: Semaphore::new(1),
             core: core.clone(),
             dir,
         };
@@ -205,7 +206,7 @@ impl Shards {
         expect_reply!(self.call(on, ShardCall::EpochEnds(queries)), EpochEnds)
     }
 
-    /// Moves log starts on one core; −1 means the high watermark.
+    /// Moves log starts on one core, durably; −1 means the high watermark.
     pub async fn delete_records(
         &self,
         on: CoreId,
@@ -304,10 +305,7 @@ impl Shards {
                     owned.state.borrow().epoch_ends(&queries),
                 ));
             }
-            ShardCall::DeleteRecords(before) => {
-                let starts = owned.state.borrow_mut().delete_records(&before);
-                reply.send(ShardReply::DeleteRecords(starts));
-            }
+            ShardCall::DeleteRecords(before) => owned.delete_records(&before, reply),
             ShardCall::Sizes => reply.send(ShardReply::Sizes(owned.state.borrow().sizes())),
             ShardCall::Publish(publication) => {
                 let woken = owned.publish(publication, reply);

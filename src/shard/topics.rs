@@ -59,7 +59,7 @@ impl Owned {
     ) -> OpenReport {
         let config = self.state.borrow().config.clone();
         let now_ms = self.core.now_ms();
-        self.state.borrow_mut().points_generation = found.points.generation();
+        self.state.borrow_mut().points.generation = found.points.generation();
         let mut wanted: Vec<OpenLog> = Vec::new();
         let mut configs = Configs::new(&config, &image);
         for dir in &found.partitions {

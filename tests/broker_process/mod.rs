@@ -40,13 +40,19 @@ pub(crate) struct Broker {
 impl Broker {
     /// Starts a broker on a fresh directory and waits until it answers.
     pub(crate) fn start(arguments: &[&str]) -> Self {
-        if let Some(address) = external() {
-            return Self::not_ours(address);
+        match external() {
+            Some(address) => Self::not_ours(address),
+            // Under target/, not under /tmp: not every tmpfs can do direct I/O.
+            None => Self::start_in(Path::new(env!("CARGO_TARGET_TMPDIR")), arguments),
         }
+    }
+
+    /// Starts a broker on a fresh directory under `parent` and waits until it answers.
+    pub(crate) fn start_in(parent: &Path, arguments: &[&str]) -> Self {
         let mut broker = Self {
             arguments: arguments.iter().map(ToString::to_string).collect(),
             address: free_address(),
-            directory: Some(fresh_directory()),
+            directory: Some(fresh_directory(parent)),
             process: None,
             output: Arc::default(),
         };
@@ -283,13 +289,11 @@ fn external() -> Option<SocketAddr> {
     Some(text.parse().expect("KLAMM_TEST_BOOTSTRAP is IP:PORT"))
 }
 
-/// Under target/, not under /tmp: a tmpfs cannot do direct I/O.
-fn fresh_directory() -> TempDir {
-    let parent = Path::new(env!("CARGO_TARGET_TMPDIR"));
+fn fresh_directory(parent: &Path) -> TempDir {
     tempfile::Builder::new()
         .prefix("broker-")
         .tempdir_in(parent)
-        .expect("target/tmp can be written")
+        .expect("the directory's parent can be written")
 }
 
 /// Below the ports that connections draw from: a client that reconnects to a dead broker there can

@@ -8,14 +8,17 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::indexmap::IndexMap;
 use kafka_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
+use kafka_protocol::messages::delete_records_request::{
+    DeleteRecordsPartition, DeleteRecordsTopic,
+};
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::{
     ApiVersionsRequest, ApiVersionsResponse, CreateTopicsRequest, CreateTopicsResponse,
-    FetchRequest, FetchResponse, ListOffsetsRequest, ListOffsetsResponse, MetadataRequest,
-    MetadataResponse, ProduceRequest, RequestHeader, ResponseHeader, TopicName,
+    DeleteRecordsRequest, FetchRequest, FetchResponse, ListOffsetsRequest, ListOffsetsResponse,
+    MetadataRequest, MetadataResponse, ProduceRequest, RequestHeader, ResponseHeader, TopicName,
 };
 use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes};
 use kafka_protocol::records::{
@@ -130,6 +133,49 @@ impl Wire {
             .with_topics(vec![topic]);
         let response: ListOffsetsResponse = self.ask(&request, 5)?;
         Ok(ends_in_order(&response, partitions))
+    }
+
+    /// The offset of the first record that can be read.
+    pub(crate) fn log_start(&mut self, topic: &str, partition: i32) -> io::Result<i64> {
+        let asked = ListOffsetsPartition::default()
+            .with_partition_index(partition)
+            .with_timestamp(-2);
+        let topic = ListOffsetsTopic::default()
+            .with_name(topic_name(topic))
+            .with_partitions(vec![asked]);
+        let request = ListOffsetsRequest::default()
+            .with_replica_id((-1).into())
+            .with_topics(vec![topic]);
+        let response: ListOffsetsResponse = self.ask(&request, 5)?;
+        Ok(ends_in_order(&response, &[partition])[0])
+    }
+
+    /// Deletes the records of one partition before an offset; Kafka's error code.
+    pub(crate) fn delete_records(
+        &mut self,
+        topic: &str,
+        partition: i32,
+        before: i64,
+    ) -> io::Result<i16> {
+        let partition = DeleteRecordsPartition::default()
+            .with_partition_index(partition)
+            .with_offset(before);
+        let topic = DeleteRecordsTopic::default()
+            .with_name(topic_name(topic))
+            .with_partitions(vec![partition]);
+        let request = DeleteRecordsRequest::default()
+            .with_topics(vec![topic])
+            .with_timeout_ms(60_000);
+        let response = self.ask(&request, 1)?;
+        Ok(response.topics[0].partitions[0].error_code)
+    }
+
+    /// Produces one record with acks=all; Kafka's error code.
+    pub(crate) fn produce(&mut self, topic: &str, partition: i32, value: Bytes) -> io::Result<i16> {
+        let records = batch(&[value], Compression::None);
+        let request = produce_request(topic, -1, vec![(partition, records)]);
+        let response = self.ask(&request, 8)?;
+        Ok(response.responses[0].partition_responses[0].error_code)
     }
 
     /// Fetches from one partition at once, at most the given bytes.

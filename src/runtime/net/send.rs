@@ -230,7 +230,9 @@ fn by_sendfile(conn: &Conn, piece: &FileRange) -> io::Result<Attempt> {
     }
     let attempt = attempt(sent)?;
     if let Attempt::Sent(count) = attempt {
-        Counters::add(&conn.core().inner.counters.sendfile_bytes, count as u64);
+        let counters = &conn.core().inner.counters;
+        Counters::add(&counters.sendfiles, 1);
+        Counters::add(&counters.sendfile_bytes, count as u64);
     }
     Ok(attempt)
 }
@@ -297,6 +299,7 @@ async fn send_cold(conn: &Conn, piece: &FileRange) -> io::Result<usize> {
     let read = Read::new(&piece.file, into, piece.position, len);
     let (work, result) = core.ring.start(Kind::Read(read)).await;
     let count = result? as usize;
+    Counters::add(&core.counters.reads, 1);
     Counters::add(&core.counters.read_bytes, count as u64);
     if count == 0 {
         return Err(shorter_than_said());
