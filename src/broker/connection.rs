@@ -5,10 +5,10 @@
 //! the order of their requests. Both are bounded: when too many responses wait, the reader stops
 //! reading, and so, through the socket, does the client.
 
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
+use super::admission::Place;
 use super::authorization::Principal;
 use super::context::{Context, Request};
 use super::dispatch::{self, CloseConnection, Started};
@@ -29,19 +29,29 @@ enum Ended {
     Close(#[from] CloseConnection),
 }
 
+/// A connection that was let in.
+pub(super) struct Incoming {
+    /// The connection.
+    pub(super) conn: Conn,
+    /// Its place among all others.
+    pub(super) place: Rc<Place>,
+    /// Index of the listener in the settings.
+    pub(super) listener: usize,
+}
+
 /// Serves a connection until either side ends it.
-pub(super) async fn serve(
-    cx: Rc<Context>,
-    budget: Rc<ReceiveBudget>,
-    conn: Conn,
-    peer: SocketAddr,
-    listener: usize,
-) {
-    let limits = &cx.config.connections;
-    let (responses, queue) = mpsc::channel(limits.responses_pending_max);
+pub(super) async fn serve(cx: Rc<Context>, budget: Rc<ReceiveBudget>, incoming: Incoming) {
+    let Incoming { conn, place, .. } = &incoming;
+    let peer = conn.peer();
+    let pending_max = cx.config.connections.responses_pending_max;
+    let (responses, queue) = mpsc::channel(pending_max);
     let sender = send_responses(cx.clone(), conn.clone(), queue);
-    cx.core.spawn(sender);
-    let result = read_requests(&cx, &budget, &conn, listener, &responses).await;
+    let until_sent = place.clone();
+    cx.core.spawn(async move {
+        sender.await;
+        drop(until_sent);
+    });
+    let result = read_requests(&cx, &budget, &incoming, &responses).await;
     match result {
         Ok(()) | Err(Ended::Receive(ReceiveError::Idle)) => {}
         Err(Ended::Receive(ReceiveError::Io(error))) => log::debug!("{peer}: {error}"),
@@ -55,13 +65,18 @@ pub(super) async fn serve(
 async fn read_requests(
     cx: &Rc<Context>,
     budget: &ReceiveBudget,
-    conn: &Conn,
-    listener: usize,
+    incoming: &Incoming,
     responses: &mpsc::Sender<Started>,
 ) -> Result<(), Ended> {
+    let Incoming {
+        conn,
+        place,
+        listener,
+    } = incoming;
     let mut frames = Frames::new(cx.core.clone(), conn.clone(), budget, receive_limits(cx));
     while let Some(frame) = frames.next().await? {
-        let request = parse(frame, listener)?;
+        place.on_use();
+        let request = parse(frame, *listener)?;
         let started = dispatch::start(cx, request).await?;
         if responses.send(started).await.is_err() {
             return Ok(());

@@ -6,8 +6,10 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::admission::Admission;
 use super::authorization::Authorizer;
-use super::connection;
+use super::connection::{self, Incoming};
+use super::connection_counts::ConnectionCounts;
 use super::context::{Context, Identity, ProducerIds};
 use super::fetch_session::FetchSessions;
 use super::frames::ReceiveBudget;
@@ -118,6 +120,7 @@ pub fn serve(
         ends: Mutex::new(Mesh::build(plan.count()).into_iter().map(Some).collect()),
         gate: Mutex::default(),
         shutdown,
+        connections: Arc::default(),
         announce: Box::new(announce),
     });
     let shared = start.clone();
@@ -155,6 +158,8 @@ struct Start {
     ends: Mutex<Vec<Option<ShardMeshEnd>>>,
     gate: Mutex<Gate>,
     shutdown: ShutdownSignal,
+    /// The connections of all cores.
+    connections: Arc<ConnectionCounts>,
     announce: Box<dyn Fn(&Announcement) + Send + Sync>,
 }
 
@@ -238,11 +243,12 @@ async fn follow(core: &Core, start: &Arc<Start>) {
     let dir = data_dir(core, &config);
     let shards = Shards::start(core, start.take_end(core), dir, config.clone(), None);
     if let Some(addresses) = start.open(core).await {
+        let backlog = config.connections.listen_backlog;
         let listeners = addresses
             .iter()
-            .map(|at| Listener::bind(core, *at, Exclusive::No));
+            .map(|at| Listener::bind(core, *at, Exclusive::No, backlog));
         match listeners.collect::<Result<Vec<_>, _>>() {
-            Ok(listeners) => accept_on(&context(core, &shards, config, start), listeners),
+            Ok(listeners) => accept_on(&context(core, &shards, config, start), start, listeners),
             Err(error) => log::error!("core {} does not listen: {error}", core.id()),
         }
     }
@@ -253,7 +259,8 @@ async fn follow(core: &Core, start: &Arc<Start>) {
 
 /// The first core: ports, metadata, logs; then serves like the others; then closes everything.
 async fn lead(core: &Core, start: &Arc<Start>) -> Result<(), ServeError> {
-    let listeners = bind_first(core, &start.addresses).await?;
+    let backlog = start.config.connections.listen_backlog;
+    let listeners = bind_first(core, &start.addresses, backlog).await?;
     let addresses: Vec<SocketAddr> = listeners.iter().map(Listener::local_addr).collect();
     let config = Arc::new(with_ports(start.config.clone(), &addresses));
     let dir = data_dir(core, &config);
@@ -269,7 +276,11 @@ async fn lead(core: &Core, start: &Arc<Start>) -> Result<(), ServeError> {
     remove_leftovers(core, &config.data_dir);
     shards.publish(everything(image.clone())).await?;
     *start.gate() = Gate::Open(config.clone(), addresses.clone());
-    accept_on(&context(core, &shards, config.clone(), start), listeners);
+    accept_on(
+        &context(core, &shards, config.clone(), start),
+        start,
+        listeners,
+    );
     let checkpoints = shards.clone();
     core.spawn(async move { checkpoints.keep_checkpoints().await });
     (start.announce)(&announcement(core, start, &config, &addresses, &image));
@@ -279,12 +290,16 @@ async fn lead(core: &Core, start: &Arc<Start>) -> Result<(), ServeError> {
 
 /// Takes the ports. A process that was just killed holds its own for some milliseconds more: the
 /// kernel takes its rings down in the background.
-async fn bind_first(core: &Core, addresses: &[SocketAddr]) -> Result<Vec<Listener>, StartError> {
+async fn bind_first(
+    core: &Core,
+    addresses: &[SocketAddr],
+    backlog: i32,
+) -> Result<Vec<Listener>, StartError> {
     let begun = core.monotonic();
     loop {
         let bound: Result<Vec<_>, _> = addresses
             .iter()
-            .map(|address| Listener::bind(core, *address, Exclusive::Yes))
+            .map(|address| Listener::bind(core, *address, Exclusive::Yes, backlog))
             .collect();
         match bound {
             Err(StartError::PortTaken { .. }) if begun.elapsed() < PORT_PATIENCE => {
@@ -425,7 +440,7 @@ fn context(core: &Core, shards: &Shards, config: Arc<BrokerConfig>, start: &Star
     })
 }
 
-fn accept_on(cx: &Rc<Context>, listeners: Vec<Listener>) {
+fn accept_on(cx: &Rc<Context>, start: &Start, listeners: Vec<Listener>) {
     let of_core = cx.core.arena().budget_bytes() / RECEIVE_SHARE;
     let bytes = cx
         .config
@@ -433,16 +448,28 @@ fn accept_on(cx: &Rc<Context>, listeners: Vec<Listener>) {
         .receive_budget_bytes
         .unwrap_or(of_core);
     let budget = Rc::new(ReceiveBudget::new(bytes));
+    let admission = Rc::new(Admission::new(&cx.core, start.connections.clone()));
     for (index, listener) in listeners.into_iter().enumerate() {
-        let (cx, budget) = (cx.clone(), budget.clone());
+        let (cx, budget, admission) = (cx.clone(), budget.clone(), admission.clone());
         cx.core.clone().spawn(async move {
             loop {
                 let (conn, peer) = listener.accept().await;
-                let serving = connection::serve(cx.clone(), budget.clone(), conn, peer, index);
-                cx.core.spawn(serving);
+                if let Some(place) = admission.admit(&cx, &conn, peer).await {
+                    let incoming = Incoming {
+                        conn,
+                        place,
+                        listener: index,
+                    };
+                    let serving = connection::serve(cx.clone(), budget.clone(), incoming);
+                    cx.core.spawn(serving);
+                }
             }
         });
     }
+    let cx = cx.clone();
+    cx.core
+        .clone()
+        .spawn(async move { admission.close_surplus(&cx).await });
 }
 
 fn announcement(

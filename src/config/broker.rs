@@ -1,9 +1,12 @@
 //! The typed configuration that the broker goes by.
 
+use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use super::checks;
 use super::error::{ConfigError, Warning};
+use super::ip_overrides;
 use super::layers::Settings;
 use super::listener::Listener;
 use super::memory::default_memory_bytes;
@@ -102,12 +105,14 @@ pub enum FetchPathChoice {
 pub struct ConnectionLimits {
     /// `socket.request.max.bytes`.
     pub request_bytes_max: usize,
-    /// `socket.listen.backlog.size`.
+    /// `socket.listen.backlog.size`, of each core's listener.
     pub listen_backlog: i32,
     /// `max.connections`, over all cores.
     pub connections_max: usize,
     /// `max.connections.per.ip`.
     pub connections_per_ip_max: usize,
+    /// `max.connections.per.ip.overrides`.
+    pub connections_per_ip_overrides: BTreeMap<IpAddr, usize>,
     /// `connections.max.idle.ms`; `None` never closes.
     pub idle_ms_max: Option<u64>,
     /// `klamm.connection.receive.budget.bytes`; `None` is a quarter of the core's memory.
@@ -220,6 +225,14 @@ impl BrokerConfig {
             },
             _ => self.clone(),
         }
+    }
+}
+
+impl ConnectionLimits {
+    /// How many connections this address may have.
+    pub fn connections_max_of(&self, address: IpAddr) -> usize {
+        let own = self.connections_per_ip_overrides.get(&address);
+        own.copied().unwrap_or(self.connections_per_ip_max)
     }
 }
 
@@ -340,6 +353,7 @@ impl Read<'_> {
             listen_backlog: self.number("socket.listen.backlog.size") as i32,
             connections_max: self.size("max.connections"),
             connections_per_ip_max: self.size("max.connections.per.ip"),
+            connections_per_ip_overrides: self.connections_per_ip_overrides(),
             idle_ms_max: idle.map(i64::unsigned_abs),
             receive_budget_bytes: budget.map(|bytes| bytes as usize),
             receive_stall_ms_max: self.unsigned("klamm.connection.receive.stall.max.ms"),
@@ -348,6 +362,11 @@ impl Read<'_> {
             send_stall_ms_max: self.unsigned("klamm.connection.send.stall.max.ms"),
             decompressed_bytes_max: self.size("klamm.decompressed.bytes.max"),
         }
+    }
+
+    fn connections_per_ip_overrides(&self) -> BTreeMap<IpAddr, usize> {
+        let text = self.0.text("max.connections.per.ip.overrides");
+        ip_overrides::parse(text.unwrap_or_default()).expect("texts are checked when they are set")
     }
 
     fn fetch(&self) -> FetchLimits {

@@ -65,14 +65,14 @@ pub(super) const ROWS: &[Setting] = settings! {
         "Receive buffer of a socket.";
     "socket.request.max.bytes" Int "104857600" { AtLeast(1) } ReadOnly { Honoured }
         "Largest request a connection may send; a larger one closes it.";
-    "socket.listen.backlog.size" Int "50" { AtLeast(1) } ReadOnly { Ignored(LATER) }
-        "How many connections may wait to be accepted.";
-    "max.connections.per.ip" Int "2147483647" { AtLeast(0) } ClusterWide { Ignored(LATER) }
-        "Most connections from one address.";
-    "max.connections.per.ip.overrides" Text "" { Any } ClusterWide { Refused(LATER) }
-        "Exceptions to `max.connections.per.ip`, as host:count.";
-    "max.connections" Int "2147483647" { AtLeast(0) } ClusterWide { Ignored(LATER) }
-        "Most connections of the whole broker.";
+    "socket.listen.backlog.size" Int "4096" { AtLeast(1) } ReadOnly { Honoured }
+        "How many connections may wait on each core to be accepted; the kernel has a bound of its own.";
+    "max.connections.per.ip" Int "2147483647" { AtLeast(0) } ClusterWide { Honoured }
+        "Most connections from one address; a further one is closed at once.";
+    "max.connections.per.ip.overrides" Text "" { AddressCounts } ClusterWide { Honoured }
+        "Exceptions to `max.connections.per.ip`, as address:count; names of hosts are not resolved.";
+    "max.connections" Int "2147483647" { AtLeast(0) } ClusterWide { Honoured }
+        "Most connections of the whole broker; further ones wait until one ends.";
     "max.connection.creation.rate" Int "2147483647" { AtLeast(0) } ClusterWide { Ignored(LATER) }
         "Most new connections a second.";
     "connections.max.idle.ms" Long "600000" { Any } ReadOnly { Honoured }
