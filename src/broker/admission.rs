@@ -69,7 +69,7 @@ impl Admission {
     ) -> Option<Rc<Place>> {
         self.wait_for_place(cx).await;
         let address = peer.ip().to_canonical();
-        let max = cx.config.connections.connections_max_of(address);
+        let max = cx.config().connections.connections_max_of(address);
         match self.counts.try_add_of(address, max) {
             Ok(counted) => Some(self.enter(conn, address, counted)),
             Err(TooMany) => {
@@ -84,7 +84,7 @@ impl Admission {
     pub(super) async fn close_surplus(&self, cx: &Context) {
         loop {
             self.core.sleep(SURPLUS_POLL).await;
-            while self.counts.total() > cx.config.connections.connections_max {
+            while self.counts.total() > cx.config().connections.connections_max {
                 let Some(conn) = self.take_longest_unused() else {
                     break;
                 };
@@ -100,11 +100,11 @@ impl Admission {
     }
 
     async fn wait_for_place(&self, cx: &Context) {
-        while !self.counts.try_add(cx.config.connections.connections_max) {
+        while !self.counts.try_add(cx.config().connections.connections_max) {
             if let Some(before) = self.waits.pass(self.core.monotonic()) {
                 log::warn!(
                     "max.connections ({}) is reached: new connections wait{}",
-                    cx.config.connections.connections_max,
+                    cx.config().connections.connections_max,
                     before_too(before)
                 );
             }

@@ -43,7 +43,7 @@ pub(super) struct Incoming {
 pub(super) async fn serve(cx: Rc<Context>, budget: Rc<ReceiveBudget>, incoming: Incoming) {
     let Incoming { conn, place, .. } = &incoming;
     let peer = conn.peer();
-    let pending_max = cx.config.connections.responses_pending_max;
+    let pending_max = cx.config().connections.responses_pending_max;
     let (responses, queue) = mpsc::channel(pending_max);
     let sender = send_responses(cx.clone(), conn.clone(), queue);
     let until_sent = place.clone();
@@ -86,7 +86,7 @@ async fn read_requests(
 }
 
 fn receive_limits(cx: &Context) -> ReceiveLimits {
-    let limits = &cx.config.connections;
+    let limits = &cx.config().connections;
     ReceiveLimits {
         frame_bytes_max: limits.request_bytes_max,
         stall_max: Duration::from_millis(limits.receive_stall_ms_max),
@@ -109,7 +109,7 @@ fn parse(frame: Chunk, listener: usize) -> Result<Request, FrameError> {
 
 /// Sends responses in the order of their requests until the reader is gone and all are sent.
 async fn send_responses(cx: Rc<Context>, conn: Conn, mut queue: mpsc::Receiver<Started>) {
-    let stall_max = Duration::from_millis(cx.config.connections.send_stall_ms_max);
+    let stall_max = Duration::from_millis(cx.config().connections.send_stall_ms_max);
     while let Some(started) = queue.recv().await {
         let response = match started {
             Started::Ready(response) => Ok(response),

@@ -17,7 +17,7 @@ use super::sending::Sending;
 use crate::config::{BrokerConfig, CoreSelection, FetchPathChoice, FlushPolicy, Listener as Named};
 use crate::log::{self as partition_log, DataDir, DirectoryError, LoadedDir, MetaProperties};
 use crate::metadata::controller::BrokerRegistration;
-use crate::metadata::{Changes, MetadataImage};
+use crate::metadata::{Changes, ConfigResource, MetadataImage, ResourceType};
 use crate::model::Uuid;
 use crate::protocol::message::metadata_record::broker::BrokerEndpoint;
 use crate::runtime::mesh::Mesh;
@@ -248,7 +248,7 @@ async fn follow(core: &Core, start: &Arc<Start>) {
             .iter()
             .map(|at| Listener::bind(core, *at, Exclusive::No, backlog));
         match listeners.collect::<Result<Vec<_>, _>>() {
-            Ok(listeners) => accept_on(&context(core, &shards, config, start), start, listeners),
+            Ok(listeners) => accept_on(&context(core, &shards, &config, start), start, listeners),
             Err(error) => log::error!("core {} does not listen: {error}", core.id()),
         }
     }
@@ -276,11 +276,7 @@ async fn lead(core: &Core, start: &Arc<Start>) -> Result<(), ServeError> {
     remove_leftovers(core, &config.data_dir);
     shards.publish(everything(image.clone())).await?;
     *start.gate() = Gate::Open(config.clone(), addresses.clone());
-    accept_on(
-        &context(core, &shards, config.clone(), start),
-        start,
-        listeners,
-    );
+    accept_on(&context(core, &shards, &config, start), start, listeners);
     let checkpoints = shards.clone();
     core.spawn(async move { checkpoints.keep_checkpoints().await });
     (start.announce)(&announcement(core, start, &config, &addresses, &image));
@@ -410,17 +406,20 @@ async fn set_strays_aside(
     Ok(())
 }
 
-/// The first publication: everything is new.
+/// The first publication: everything is new. The logs know their topics' settings already.
 fn everything(image: Arc<MetadataImage>) -> Publication {
     let partitions_created = image.topics.partition_ids().collect();
+    let of_brokers = |resource: &&ConfigResource| resource.kind == ResourceType::Broker;
+    let configs_changed = image.configs.keys().filter(of_brokers).cloned().collect();
     let changes = Arc::new(Changes {
         partitions_created,
+        configs_changed,
         ..Changes::default()
     });
     Publication { image, changes }
 }
 
-fn context(core: &Core, shards: &Shards, config: Arc<BrokerConfig>, start: &Start) -> Rc<Context> {
+fn context(core: &Core, shards: &Shards, config: &BrokerConfig, start: &Start) -> Rc<Context> {
     let sessions = config.fetch.sessions_max.div_ceil(core.count());
     let identity = Identity {
         cluster_id: start.found.meta.cluster_id.clone(),
@@ -436,14 +435,13 @@ fn context(core: &Core, shards: &Shards, config: Arc<BrokerConfig>, start: &Star
         sessions: FetchSessions::new(sessions).into(),
         sending: Sending::new(core.arena().budget_bytes() / SEND_SHARE),
         producer_ids: ProducerIds::default(),
-        config,
     })
 }
 
 fn accept_on(cx: &Rc<Context>, start: &Start, listeners: Vec<Listener>) {
     let of_core = cx.core.arena().budget_bytes() / RECEIVE_SHARE;
     let bytes = cx
-        .config
+        .config()
         .connections
         .receive_budget_bytes
         .unwrap_or(of_core);

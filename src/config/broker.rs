@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use super::checks;
-use super::error::{ConfigError, Warning};
+use super::error::{ConfigError, ConfigErrors, Warning};
 use super::ip_overrides;
 use super::layers::Settings;
 use super::listener::Listener;
@@ -213,17 +213,26 @@ impl BrokerConfig {
     }
 
     /// The configuration with what was changed while the broker runs: `broker` over `cluster`
-    /// over what was set at the start. Changes that make no sense are left out; `settings` stays
-    /// what was set at the start.
-    pub fn with_changes(&self, broker: &ConfigMap, cluster: &ConfigMap) -> Self {
+    /// over what was set at the start. Changes that make no sense by themselves are left out;
+    /// `settings` and the listeners, whose ports are open, stay what they were at the start.
+    ///
+    /// # Errors
+    /// Where the changes contradict each other or the settings of the start.
+    pub fn with_changes(
+        &self,
+        broker: &ConfigMap,
+        cluster: &ConfigMap,
+    ) -> Result<Self, ConfigErrors> {
         let changed = self.settings.with_changes(cluster.iter().chain(broker));
         let (mut warnings, mut errors) = (Vec::new(), Vec::new());
         match build(changed, &self.host, &mut warnings, &mut errors) {
-            Some(config) if errors.is_empty() => Self {
+            Some(config) if errors.is_empty() => Ok(Self {
                 settings: self.settings.clone(),
+                listeners: self.listeners.clone(),
+                advertised_listeners: self.advertised_listeners.clone(),
                 ..config
-            },
-            _ => self.clone(),
+            }),
+            _ => Err(ConfigErrors { errors }),
         }
     }
 }

@@ -77,9 +77,14 @@ impl Setting {
         self.kind == Kind::Password
     }
 
-    /// Whether it can be changed while the broker runs.
+    /// Whether Kafka can change it while the broker runs.
     pub fn is_dynamic(&self) -> bool {
         matches!(self.scope, Scope::PerBroker | Scope::ClusterWide)
+    }
+
+    /// Whether changing it while the broker runs changes what klamm does.
+    pub fn changes_at_run_time(&self) -> bool {
+        self.is_dynamic() && self.status == Status::Honoured
     }
 }
 

@@ -2,10 +2,8 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::sync::Arc;
 
 use super::shards::ReplyTo;
-use crate::config::BrokerConfig;
 use crate::metadata::Loader;
 use crate::metadata::controller::{ApiError, ProducerIdBlock};
 use crate::protocol::message::alter_configs::{AlterConfigsRequest, AlterConfigsResponse};
@@ -62,16 +60,14 @@ pub enum ControlReply {
 /// The controller's side on core 0: its loader, and the calls that wait for their turn.
 pub(super) struct Controlling {
     pub(super) loader: RefCell<Loader>,
-    pub(super) config: Arc<BrokerConfig>,
     pub(super) calls: RefCell<std::collections::VecDeque<(ControlCall, ReplyTo)>>,
     pub(super) wanted: Rc<Notify>,
 }
 
 impl Controlling {
-    pub(super) fn new(loader: Loader, config: Arc<BrokerConfig>) -> Self {
+    pub(super) fn new(loader: Loader) -> Self {
         Self {
             loader: RefCell::new(loader),
-            config,
             calls: RefCell::default(),
             wanted: Rc::new(Notify::new()),
         }

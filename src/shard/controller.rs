@@ -87,7 +87,7 @@ impl Shards {
             let next = controlling.calls.borrow_mut().pop_front();
             match next {
                 Some((call, reply)) => {
-                    let answer = self.control_one(controlling, call).await;
+                    let answer = self.control_one(call).await;
                     reply.send(ShardReply::Control(answer));
                 }
                 None => controlling.wanted.notified().await,
@@ -95,9 +95,9 @@ impl Shards {
         }
     }
 
-    async fn control_one(&self, controlling: &Controlling, call: ControlCall) -> ControlReply {
+    async fn control_one(&self, call: ControlCall) -> ControlReply {
         let image = self.controlled_image();
-        let config = controlling.config.clone();
+        let config = self.config();
         let controller = Controller {
             image: &image,
             config: &config,

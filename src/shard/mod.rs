@@ -14,6 +14,7 @@ mod message;
 mod metadata_log;
 mod offsets;
 mod reads;
+mod settings;
 mod shards;
 mod topics;
 mod watches;
@@ -53,7 +54,10 @@ pub type ShardMeshEnd = crate::runtime::mesh::MeshEnd<ShardCall, ShardReply>;
 struct Shard {
     core: Core,
     dir: DataDir,
-    config: Arc<BrokerConfig>,
+    /// The settings of the start.
+    started_with: Arc<BrokerConfig>,
+    /// Those in force now.
+    config: Rc<BrokerConfig>,
     image: Arc<MetadataImage>,
     partitions: HashMap<PartitionId, Partition<AppendTicket>>,
     /// Partitions with appends that no flush has taken yet.
@@ -87,7 +91,8 @@ impl Shard {
         Self {
             core,
             dir,
-            config,
+            config: Rc::new(BrokerConfig::clone(&config)),
+            started_with: config,
             image: Arc::default(),
             partitions: HashMap::new(),
             dirty: HashSet::new(),

@@ -93,10 +93,10 @@ impl Shards {
         config: Arc<BrokerConfig>,
         controlling: Option<super::metadata_log::MetadataBoot>,
     ) -> Self {
-        let mut state = Shard::new(core.clone(), dir.clone(), config.clone());
+        let mut state = Shard::new(core.clone(), dir.clone(), config);
         let controlling = controlling.map(|boot| {
             state.install_metadata_log(boot.partition);
-            Controlling::new(boot.loader, config)
+            Controlling::new(boot.loader)
         });
         let owned = Owned {
             state: Rc::new(RefCell::new(state)),

@@ -85,15 +85,16 @@ pub(in crate::broker) async fn start(
         } => (session_id, true, partitions),
     };
     let wait = Duration::from_millis(u64::try_from(message.max_wait_ms).unwrap_or(0));
-    let bytes = |number: i32| usize::try_from(number).unwrap_or(0);
+    let bytes_max = cx.config().fetch.response_bytes_max;
+    let bytes = |number: i32| usize::try_from(number).unwrap_or(0).min(bytes_max);
     let fetch = Fetch {
         session_id,
         incremental,
         partitions,
         read_committed: message.isolation_level == READ_COMMITTED,
         from_follower: message.replica_id >= 0 || message.replica_state.replica_id >= 0,
-        bytes_min: bytes(message.min_bytes).min(cx.config.fetch.response_bytes_max),
-        bytes_max: bytes(message.max_bytes).min(cx.config.fetch.response_bytes_max),
+        bytes_min: bytes(message.min_bytes),
+        bytes_max: bytes(message.max_bytes),
         deadline: cx.core.monotonic() + wait,
         request,
     };

@@ -53,11 +53,11 @@ pub(super) const ROWS: &[Setting] = settings! {
         "Whether request versions under development are offered.";
     "unstable.feature.versions.enable" Boolean "false" { Any } Hidden { Refused(UNSTABLE) }
         "Whether feature levels under development may be finalized.";
-    "listeners" List "PLAINTEXT://127.0.0.1:9092" { Any } PerBroker { Honoured }
+    "listeners" List "PLAINTEXT://127.0.0.1:9092" { Any } ReadOnly { Honoured }
         "Where clients connect, as NAME://HOST:PORT; an empty host means every interface.";
     "advertised.listeners" List null { Any } ReadOnly { Honoured }
         "What clients are told to connect to, where that differs from `listeners`.";
-    "listener.security.protocol.map" Text "PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL" { Any } PerBroker { Honoured }
+    "listener.security.protocol.map" Text "PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL" { Any } ReadOnly { Honoured }
         "Which protocol each listener name speaks; only PLAINTEXT is there yet.";
     "socket.send.buffer.bytes" Int "102400" { Any } ReadOnly { Ignored(KERNEL) }
         "Send buffer of a socket.";
