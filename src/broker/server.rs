@@ -279,6 +279,8 @@ async fn lead(core: &Core, start: &Arc<Start>) -> Result<(), ServeError> {
     accept_on(&context(core, &shards, &config, start), start, listeners);
     let checkpoints = shards.clone();
     core.spawn(async move { checkpoints.keep_checkpoints().await });
+    let snapshots = shards.clone();
+    core.spawn(async move { snapshots.keep_snapshots().await });
     (start.announce)(&announcement(core, start, &config, &addresses, &image));
     start.shutdown.received().await;
     close(core, &shards, &config).await

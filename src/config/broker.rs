@@ -409,13 +409,18 @@ impl Read<'_> {
         }
     }
 
+    fn metadata_segment_bytes(&self) -> i64 {
+        self.optional("internal.metadata.log.segment.bytes")
+            .unwrap_or_else(|| self.number("metadata.log.segment.bytes"))
+    }
+
     fn metadata_log(&self) -> MetadataLogConfig {
         let by_time = self.unsigned("metadata.log.max.snapshot.interval.ms");
         MetadataLogConfig {
             snapshot_interval_bytes: self
                 .unsigned("metadata.log.max.record.bytes.between.snapshots"),
             snapshot_interval_ms: (by_time > 0).then_some(by_time),
-            segment_bytes: self.number("metadata.log.segment.bytes") as u32,
+            segment_bytes: self.metadata_segment_bytes() as u32,
             segment_ms: self.number("metadata.log.segment.ms"),
             retention_bytes: self.not_negative("metadata.max.retention.bytes"),
             retention_ms: self.not_negative("metadata.max.retention.ms"),

@@ -12,6 +12,8 @@ mod housekeeping;
 mod log_config;
 mod message;
 mod metadata_log;
+mod metadata_replay;
+mod metadata_snapshots;
 mod offsets;
 mod reads;
 mod settings;
