@@ -100,14 +100,12 @@ impl Admission {
     }
 
     async fn wait_for_place(&self, cx: &Context) {
-        while !self.counts.try_add(cx.config().connections.connections_max) {
-            if let Some(before) = self.waits.pass(self.core.monotonic()) {
-                log::warn!(
-                    "max.connections ({}) is reached: new connections wait{}",
-                    cx.config().connections.connections_max,
-                    before_too(before)
-                );
-            }
+        let max = || cx.config().connections.connections_max;
+        if self.counts.try_add(max()) {
+            return;
+        }
+        self.log_wait(max());
+        while !self.counts.try_add(max()) {
             self.core.sleep(WAIT_POLL).await;
         }
     }
@@ -132,6 +130,15 @@ impl Admission {
         let mut open = self.open.borrow_mut();
         let (&id, _) = open.iter().min_by_key(|(_, open)| open.used.get())?;
         open.remove(&id).map(|open| open.conn.clone())
+    }
+
+    fn log_wait(&self, max: usize) {
+        if let Some(before) = self.waits.pass(self.core.monotonic()) {
+            log::warn!(
+                "max.connections ({max}) is reached, a new connection waits{}",
+                before_too(before)
+            );
+        }
     }
 
     fn log_refusal(&self, address: IpAddr, max: usize) {

@@ -40,7 +40,8 @@ pub enum Scope {
 pub enum Status {
     /// It does what its sentence says.
     Honoured,
-    /// It is read and shown, but changes nothing, for this reason; whoever sets it is warned.
+    /// It is read and shown, but changes nothing, for this reason; whoever sets it is warned at the
+    /// start, and refused while the broker runs.
     Ignored(&'static str),
     /// Only its default is accepted, for this reason.
     Refused(&'static str),
