@@ -6,10 +6,10 @@
 //! arrives while one waits for records, the reader stops reading, and so, through the socket, does
 //! the client. When the reader meets the end, what waits is dropped, as Kafka does.
 
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
+use super::admission::Place;
 use super::authorization::Principal;
 use super::context::{Context, Request};
 use super::dispatch::{self, CloseConnection, Started};
@@ -31,20 +31,30 @@ enum Ended {
     Close(#[from] CloseConnection),
 }
 
+/// A connection that was let in.
+pub(super) struct Incoming {
+    /// The connection.
+    pub(super) conn: Conn,
+    /// Its place among all others.
+    pub(super) place: Rc<Place>,
+    /// Index of the listener in the settings.
+    pub(super) listener: usize,
+}
+
 /// Serves a connection until either side ends it.
-pub(super) async fn serve(
-    cx: Rc<Context>,
-    budget: Rc<ReceiveBudget>,
-    conn: Conn,
-    peer: SocketAddr,
-    listener: usize,
-) {
-    let limits = &cx.config.connections;
-    let (responses, queue) = mpsc::channel(limits.responses_pending_max);
+pub(super) async fn serve(cx: Rc<Context>, budget: Rc<ReceiveBudget>, incoming: Incoming) {
+    let Incoming { conn, place, .. } = &incoming;
+    let peer = conn.peer();
+    let pending_max = cx.config().connections.responses_pending_max;
+    let (responses, queue) = mpsc::channel(pending_max);
     let ended = Rc::new(Notify::new());
     let sender = send_responses(cx.clone(), conn.clone(), queue, ended.clone());
-    cx.core.spawn(sender);
-    let result = read_requests(&cx, &budget, &conn, listener, &responses).await;
+    let until_sent = place.clone();
+    cx.core.spawn(async move {
+        sender.await;
+        drop(until_sent);
+    });
+    let result = read_requests(&cx, &budget, &incoming, &responses).await;
     ended.notify_one();
     match result {
         Ok(()) | Err(Ended::Receive(ReceiveError::Idle)) => {}
@@ -59,16 +69,21 @@ pub(super) async fn serve(
 async fn read_requests(
     cx: &Rc<Context>,
     budget: &ReceiveBudget,
-    conn: &Conn,
-    listener: usize,
+    incoming: &Incoming,
     responses: &mpsc::Sender<Started>,
 ) -> Result<(), Ended> {
+    let Incoming {
+        conn,
+        place,
+        listener,
+    } = incoming;
     let limits = receive_limits(cx);
-    let place = |early: &[u8]| placement::start_of_frame(cx, early);
-    let mut frames = Frames::new(cx.core.clone(), conn.clone(), budget, limits, &place);
+    let start = |early: &[u8]| placement::start_of_frame(cx, early);
+    let mut frames = Frames::new(cx.core.clone(), conn.clone(), budget, limits, &start);
     let fetching = Semaphore::new(1);
     while let Some(frame) = frames.next().await? {
-        let request = parse(frame, listener)?;
+        place.on_use();
+        let request = parse(frame, *listener)?;
         let started = match request.api {
             ApiKey::Fetch => start_fetch(cx, request, &fetching).await?,
             _ => dispatch::start(cx, request).await?,
@@ -98,7 +113,7 @@ async fn start_fetch(
 }
 
 fn receive_limits(cx: &Context) -> ReceiveLimits {
-    let limits = &cx.config.connections;
+    let limits = &cx.config().connections;
     ReceiveLimits {
         frame_bytes_max: limits.request_bytes_max,
         stall_max: Duration::from_millis(limits.receive_stall_ms_max),
@@ -127,7 +142,7 @@ async fn send_responses(
     mut queue: mpsc::Receiver<Started>,
     ended: Rc<Notify>,
 ) {
-    let stall_max = Duration::from_millis(cx.config.connections.send_stall_ms_max);
+    let stall_max = Duration::from_millis(cx.config().connections.send_stall_ms_max);
     while let Some(started) = queue.recv().await {
         let response = match started {
             Started::Ready(response) => Ok(response),

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use super::authorization::{Authorizer, Operation, Principal, Resource};
@@ -22,8 +23,6 @@ pub(super) struct Context {
     pub(super) core: Core,
     /// The way to every core's partitions.
     pub(super) shards: Shards,
-    /// The settings the process was started with.
-    pub(super) config: Arc<BrokerConfig>,
     /// Who this broker is.
     pub(super) identity: Arc<Identity>,
     /// Where authorisation is asked.
@@ -93,6 +92,11 @@ impl Context {
     /// The metadata as this core sees it now.
     pub(super) fn image(&self) -> Arc<MetadataImage> {
         self.shards.image()
+    }
+
+    /// The settings in force now; some change while the broker runs.
+    pub(super) fn config(&self) -> Rc<BrokerConfig> {
+        self.shards.config()
     }
 
     /// The wall clock.

@@ -1,9 +1,11 @@
 //! The Kafka server: connections, one file per API.
 
+mod admission;
 mod api;
 mod authorization;
 mod codes;
 mod connection;
+mod connection_counts;
 mod context;
 mod dispatch;
 mod fetch_session;

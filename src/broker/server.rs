@@ -6,8 +6,10 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::admission::Admission;
 use super::authorization::Authorizer;
-use super::connection;
+use super::connection::{self, Incoming};
+use super::connection_counts::ConnectionCounts;
 use super::context::{Context, Identity, ProducerIds};
 use super::fetch_session::FetchSessions;
 use super::frames::ReceiveBudget;
@@ -15,7 +17,7 @@ use super::sending::Sending;
 use crate::config::{BrokerConfig, CoreSelection, FetchPathChoice, FlushPolicy, Listener as Named};
 use crate::log::{self as partition_log, DataDir, DirectoryError, LoadedDir, MetaProperties};
 use crate::metadata::controller::BrokerRegistration;
-use crate::metadata::{Changes, MetadataImage};
+use crate::metadata::{Changes, ConfigResource, MetadataImage, ResourceType};
 use crate::model::Uuid;
 use crate::protocol::message::metadata_record::broker::BrokerEndpoint;
 use crate::runtime::mesh::Mesh;
@@ -118,6 +120,7 @@ pub fn serve(
         ends: Mutex::new(Mesh::build(plan.count()).into_iter().map(Some).collect()),
         gate: Mutex::default(),
         shutdown,
+        connections: Arc::default(),
         announce: Box::new(announce),
     });
     let shared = start.clone();
@@ -155,6 +158,8 @@ struct Start {
     ends: Mutex<Vec<Option<ShardMeshEnd>>>,
     gate: Mutex<Gate>,
     shutdown: ShutdownSignal,
+    /// The connections of all cores.
+    connections: Arc<ConnectionCounts>,
     announce: Box<dyn Fn(&Announcement) + Send + Sync>,
 }
 
@@ -238,11 +243,12 @@ async fn follow(core: &Core, start: &Arc<Start>) {
     let dir = data_dir(core, &config);
     let shards = Shards::start(core, start.take_end(core), dir, config.clone(), None);
     if let Some(addresses) = start.open(core).await {
+        let backlog = config.connections.listen_backlog;
         let listeners = addresses
             .iter()
-            .map(|at| Listener::bind(core, *at, Exclusive::No));
+            .map(|at| Listener::bind(core, *at, Exclusive::No, backlog));
         match listeners.collect::<Result<Vec<_>, _>>() {
-            Ok(listeners) => accept_on(&context(core, &shards, config, start), listeners),
+            Ok(listeners) => accept_on(&context(core, &shards, &config, start), start, listeners),
             Err(error) => log::error!("core {} does not listen: {error}", core.id()),
         }
     }
@@ -253,7 +259,8 @@ async fn follow(core: &Core, start: &Arc<Start>) {
 
 /// The first core: ports, metadata, logs; then serves like the others; then closes everything.
 async fn lead(core: &Core, start: &Arc<Start>) -> Result<(), ServeError> {
-    let listeners = bind_first(core, &start.addresses).await?;
+    let backlog = start.config.connections.listen_backlog;
+    let listeners = bind_first(core, &start.addresses, backlog).await?;
     let addresses: Vec<SocketAddr> = listeners.iter().map(Listener::local_addr).collect();
     let config = Arc::new(with_ports(start.config.clone(), &addresses));
     let dir = data_dir(core, &config);
@@ -269,9 +276,11 @@ async fn lead(core: &Core, start: &Arc<Start>) -> Result<(), ServeError> {
     remove_leftovers(core, &config.data_dir);
     shards.publish(everything(image.clone())).await?;
     *start.gate() = Gate::Open(config.clone(), addresses.clone());
-    accept_on(&context(core, &shards, config.clone(), start), listeners);
+    accept_on(&context(core, &shards, &config, start), start, listeners);
     let checkpoints = shards.clone();
     core.spawn(async move { checkpoints.keep_checkpoints().await });
+    let snapshots = shards.clone();
+    core.spawn(async move { snapshots.keep_snapshots().await });
     (start.announce)(&announcement(core, start, &config, &addresses, &image));
     start.shutdown.received().await;
     close(core, &shards, &config).await
@@ -279,12 +288,16 @@ async fn lead(core: &Core, start: &Arc<Start>) -> Result<(), ServeError> {
 
 /// Takes the ports. A process that was just killed holds its own for some milliseconds more: the
 /// kernel takes its rings down in the background.
-async fn bind_first(core: &Core, addresses: &[SocketAddr]) -> Result<Vec<Listener>, StartError> {
+async fn bind_first(
+    core: &Core,
+    addresses: &[SocketAddr],
+    backlog: i32,
+) -> Result<Vec<Listener>, StartError> {
     let begun = core.monotonic();
     loop {
         let bound: Result<Vec<_>, _> = addresses
             .iter()
-            .map(|address| Listener::bind(core, *address, Exclusive::Yes))
+            .map(|address| Listener::bind(core, *address, Exclusive::Yes, backlog))
             .collect();
         match bound {
             Err(StartError::PortTaken { .. }) if begun.elapsed() < PORT_PATIENCE => {
@@ -395,17 +408,20 @@ async fn set_strays_aside(
     Ok(())
 }
 
-/// The first publication: everything is new.
+/// The first publication: everything is new. The logs know their topics' settings already.
 fn everything(image: Arc<MetadataImage>) -> Publication {
     let partitions_created = image.topics.partition_ids().collect();
+    let of_brokers = |resource: &&ConfigResource| resource.kind == ResourceType::Broker;
+    let configs_changed = image.configs.keys().filter(of_brokers).cloned().collect();
     let changes = Arc::new(Changes {
         partitions_created,
+        configs_changed,
         ..Changes::default()
     });
     Publication { image, changes }
 }
 
-fn context(core: &Core, shards: &Shards, config: Arc<BrokerConfig>, start: &Start) -> Rc<Context> {
+fn context(core: &Core, shards: &Shards, config: &BrokerConfig, start: &Start) -> Rc<Context> {
     let sessions = config.fetch.sessions_max.div_ceil(core.count());
     let identity = Identity {
         cluster_id: start.found.meta.cluster_id.clone(),
@@ -421,28 +437,39 @@ fn context(core: &Core, shards: &Shards, config: Arc<BrokerConfig>, start: &Star
         sessions: FetchSessions::new(sessions).into(),
         sending: Sending::new(core.arena().budget_bytes() / SEND_SHARE),
         producer_ids: ProducerIds::default(),
-        config,
     })
 }
 
-fn accept_on(cx: &Rc<Context>, listeners: Vec<Listener>) {
+fn accept_on(cx: &Rc<Context>, start: &Start, listeners: Vec<Listener>) {
     let of_core = cx.core.arena().budget_bytes() / RECEIVE_SHARE;
     let bytes = cx
-        .config
+        .config()
         .connections
         .receive_budget_bytes
         .unwrap_or(of_core);
     let budget = Rc::new(ReceiveBudget::new(bytes));
+    let admission = Rc::new(Admission::new(&cx.core, start.connections.clone()));
     for (index, listener) in listeners.into_iter().enumerate() {
-        let (cx, budget) = (cx.clone(), budget.clone());
+        let (cx, budget, admission) = (cx.clone(), budget.clone(), admission.clone());
         cx.core.clone().spawn(async move {
             loop {
                 let (conn, peer) = listener.accept().await;
-                let serving = connection::serve(cx.clone(), budget.clone(), conn, peer, index);
-                cx.core.spawn(serving);
+                if let Some(place) = admission.admit(&cx, &conn, peer).await {
+                    let incoming = Incoming {
+                        conn,
+                        place,
+                        listener: index,
+                    };
+                    let serving = connection::serve(cx.clone(), budget.clone(), incoming);
+                    cx.core.spawn(serving);
+                }
             }
         });
     }
+    let cx = cx.clone();
+    cx.core
+        .clone()
+        .spawn(async move { admission.close_surplus(&cx).await });
 }
 
 fn announcement(

@@ -1,9 +1,12 @@
 //! The typed configuration that the broker goes by.
 
+use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use super::checks;
-use super::error::{ConfigError, Warning};
+use super::error::{ConfigError, ConfigErrors, Warning};
+use super::ip_overrides;
 use super::layers::Settings;
 use super::listener::Listener;
 use super::memory::default_memory_bytes;
@@ -102,12 +105,14 @@ pub enum FetchPathChoice {
 pub struct ConnectionLimits {
     /// `socket.request.max.bytes`.
     pub request_bytes_max: usize,
-    /// `socket.listen.backlog.size`.
+    /// `socket.listen.backlog.size`, of each core's listener.
     pub listen_backlog: i32,
     /// `max.connections`, over all cores.
     pub connections_max: usize,
     /// `max.connections.per.ip`.
     pub connections_per_ip_max: usize,
+    /// `max.connections.per.ip.overrides`.
+    pub connections_per_ip_overrides: BTreeMap<IpAddr, usize>,
     /// `connections.max.idle.ms`; `None` never closes.
     pub idle_ms_max: Option<u64>,
     /// `klamm.connection.receive.budget.bytes`; `None` is a quarter of the core's memory.
@@ -208,18 +213,35 @@ impl BrokerConfig {
     }
 
     /// The configuration with what was changed while the broker runs: `broker` over `cluster`
-    /// over what was set at the start. Changes that make no sense are left out; `settings` stays
-    /// what was set at the start.
-    pub fn with_changes(&self, broker: &ConfigMap, cluster: &ConfigMap) -> Self {
+    /// over what was set at the start. Changes that make no sense by themselves are left out;
+    /// `settings` and the listeners, whose ports are open, stay what they were at the start.
+    ///
+    /// # Errors
+    /// Where the changes contradict each other or the settings of the start.
+    pub fn with_changes(
+        &self,
+        broker: &ConfigMap,
+        cluster: &ConfigMap,
+    ) -> Result<Self, ConfigErrors> {
         let changed = self.settings.with_changes(cluster.iter().chain(broker));
         let (mut warnings, mut errors) = (Vec::new(), Vec::new());
         match build(changed, &self.host, &mut warnings, &mut errors) {
-            Some(config) if errors.is_empty() => Self {
+            Some(config) if errors.is_empty() => Ok(Self {
                 settings: self.settings.clone(),
+                listeners: self.listeners.clone(),
+                advertised_listeners: self.advertised_listeners.clone(),
                 ..config
-            },
-            _ => self.clone(),
+            }),
+            _ => Err(ConfigErrors { errors }),
         }
+    }
+}
+
+impl ConnectionLimits {
+    /// How many connections this address may have.
+    pub fn connections_max_of(&self, address: IpAddr) -> usize {
+        let own = self.connections_per_ip_overrides.get(&address);
+        own.copied().unwrap_or(self.connections_per_ip_max)
     }
 }
 
@@ -340,6 +362,7 @@ impl Read<'_> {
             listen_backlog: self.number("socket.listen.backlog.size") as i32,
             connections_max: self.size("max.connections"),
             connections_per_ip_max: self.size("max.connections.per.ip"),
+            connections_per_ip_overrides: self.connections_per_ip_overrides(),
             idle_ms_max: idle.map(i64::unsigned_abs),
             receive_budget_bytes: budget.map(|bytes| bytes as usize),
             receive_stall_ms_max: self.unsigned("klamm.connection.receive.stall.max.ms"),
@@ -348,6 +371,11 @@ impl Read<'_> {
             send_stall_ms_max: self.unsigned("klamm.connection.send.stall.max.ms"),
             decompressed_bytes_max: self.size("klamm.decompressed.bytes.max"),
         }
+    }
+
+    fn connections_per_ip_overrides(&self) -> BTreeMap<IpAddr, usize> {
+        let text = self.0.text("max.connections.per.ip.overrides");
+        ip_overrides::parse(text.unwrap_or_default()).expect("texts are checked when they are set")
     }
 
     fn fetch(&self) -> FetchLimits {
@@ -381,13 +409,18 @@ impl Read<'_> {
         }
     }
 
+    fn metadata_segment_bytes(&self) -> i64 {
+        self.optional("internal.metadata.log.segment.bytes")
+            .unwrap_or_else(|| self.number("metadata.log.segment.bytes"))
+    }
+
     fn metadata_log(&self) -> MetadataLogConfig {
         let by_time = self.unsigned("metadata.log.max.snapshot.interval.ms");
         MetadataLogConfig {
             snapshot_interval_bytes: self
                 .unsigned("metadata.log.max.record.bytes.between.snapshots"),
             snapshot_interval_ms: (by_time > 0).then_some(by_time),
-            segment_bytes: self.number("metadata.log.segment.bytes") as u32,
+            segment_bytes: self.metadata_segment_bytes() as u32,
             segment_ms: self.number("metadata.log.segment.ms"),
             retention_bytes: self.not_negative("metadata.max.retention.bytes"),
             retention_ms: self.not_negative("metadata.max.retention.ms"),

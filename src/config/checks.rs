@@ -22,6 +22,7 @@ pub(super) fn check_agreement(
     errors.extend(several_directories(settings));
     errors.extend(two_identities(settings));
     errors.extend(replicas_without_brokers(settings));
+    errors.extend(nobody_may_connect(settings));
     warnings.extend(compaction(settings));
 }
 
@@ -154,6 +155,15 @@ fn replicas_without_brokers(settings: &Settings) -> Option<ConfigError> {
     let alone = settings.text(name)? == "1";
     let why = "this broker is alone, every new topic would be refused".to_owned();
     (!alone).then(|| invalid(settings, name, why, "Set it to 1."))
+}
+
+/// Kafka's rule: no connection from anywhere makes sense only with exceptions.
+fn nobody_may_connect(settings: &Settings) -> Option<ConfigError> {
+    let name = "max.connections.per.ip";
+    let exceptions = settings.text("max.connections.per.ip.overrides")?;
+    let nobody = settings.value(name)?.number() == Some(0) && exceptions.trim().is_empty();
+    let why = "nobody could connect without max.connections.per.ip.overrides".to_owned();
+    nobody.then(|| invalid(settings, name, why, "Give more, or name exceptions."))
 }
 
 fn compaction(settings: &Settings) -> Option<Warning> {

@@ -97,8 +97,9 @@ fn stand_ins(name: &'static str) -> Vec<&'static str> {
     }
 }
 
-/// Checks what is set for a broker while it runs (`overrides`, after the change), for one
-/// broker (`per_broker`) or for all: names, scope, types, bounds and what klamm cannot do.
+/// Checks what is to be set for a broker while it runs, for one broker (`per_broker`) or for all:
+/// names, scope, types, bounds and what klamm cannot do. What has no effect is refused, too: nobody
+/// would read a warning.
 pub fn validate_broker_overrides(
     overrides: &ConfigMap,
     per_broker: bool,
@@ -121,7 +122,7 @@ pub fn validate_broker_overrides(
         let setting = table::find(name).expect("unknown names are refused above");
         let value = check(setting, text)?;
         let kept = setting.default.map(|text| setting.kind.parse(name, text));
-        if let Status::Refused(why) = setting.status
+        if let Status::Refused(why) | Status::Ignored(why) = setting.status
             && kept != Some(Ok(value))
         {
             return Err(InvalidValue::new(name, text, why));
@@ -163,8 +164,9 @@ mod tests {
 
     #[test]
     fn refusals_are_kafkas() {
+        let tls = "Invalid value x for configuration ssl.provider: TLS is not there yet";
         let one = "Cannot update these configs at default cluster level, \
-                   broker id must be specified: [listeners]";
+                   broker id must be specified: [ssl.protocol]";
         type Case<'a> = (bool, &'a [(&'a str, &'a str)], &'a str);
         let cases: &[Case<'_>] = &[
             (
@@ -178,12 +180,25 @@ mod tests {
                 &[("log.retention.ms", "x")],
                 "Invalid value x for configuration log.retention.ms: Not a number of type LONG",
             ),
-            (false, &[("listeners", "PLAINTEXT://:1")], one),
+            (false, &[("ssl.provider", "x")], tls),
             (
                 false,
                 &[("log.segment.bytes", "3")],
                 "Invalid value 3 for configuration log.segment.bytes: Value must be at least 1048576",
             ),
+            (false, &[("ssl.protocol", "TLSv1.3")], one),
+            (
+                true,
+                &[("listeners", "PLAINTEXT://:1")],
+                "Cannot update these configs dynamically: [listeners]",
+            ),
+            (
+                false,
+                &[("num.io.threads", "9")],
+                "Invalid value 9 for configuration num.io.threads: \
+                 klamm runs one thread on each core, see klamm.cores",
+            ),
+            (false, &[("num.io.threads", "8")], ""),
             (
                 true,
                 &[("node.id", "2"), ("num.partitions", "2")],

@@ -126,7 +126,8 @@ impl Settings {
         )
     }
 
-    /// The same settings with `changes` over them, those that do not parse left out.
+    /// The same settings with `changes` over them, but for those that do not parse or cannot change
+    /// while the broker runs.
     pub(super) fn with_changes<'a>(
         &self,
         changes: impl Iterator<Item = (&'a String, &'a String)>,
@@ -136,7 +137,7 @@ impl Settings {
             let Some(setting) = table::find(name) else {
                 continue;
             };
-            if check(setting, text).is_ok() {
+            if setting.changes_at_run_time() && check(setting, text).is_ok() {
                 changed.put(
                     setting,
                     text,

@@ -11,6 +11,7 @@ mod dynamic;
 mod error;
 mod file;
 mod foreign;
+mod ip_overrides;
 mod layers;
 mod listener;
 mod listeners;

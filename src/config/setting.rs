@@ -40,7 +40,8 @@ pub enum Scope {
 pub enum Status {
     /// It does what its sentence says.
     Honoured,
-    /// It is read and shown, but changes nothing, for this reason; whoever sets it is warned.
+    /// It is read and shown, but changes nothing, for this reason; whoever sets it is warned at the
+    /// start, and refused while the broker runs.
     Ignored(&'static str),
     /// Only its default is accepted, for this reason.
     Refused(&'static str),
@@ -77,9 +78,14 @@ impl Setting {
         self.kind == Kind::Password
     }
 
-    /// Whether it can be changed while the broker runs.
+    /// Whether Kafka can change it while the broker runs.
     pub fn is_dynamic(&self) -> bool {
         matches!(self.scope, Scope::PerBroker | Scope::ClusterWide)
+    }
+
+    /// Whether changing it while the broker runs changes what klamm does.
+    pub fn changes_at_run_time(&self) -> bool {
+        self.is_dynamic() && self.status == Status::Honoured
     }
 }
 

@@ -336,10 +336,71 @@ fn running_changes_show_in_the_typed_configuration() {
     let cluster: ConfigMap = pairs(&[("max.connections", "9"), ("producer.id.expiration.ms", "7")])
         .into_iter()
         .collect();
-    let changed = config.with_changes(&broker, &cluster);
+    let changed = config.with_changes(&broker, &cluster).unwrap();
     assert_eq!(changed.connections.connections_max, 5);
     assert_eq!(changed.producer_id_expiration_ms, 7);
     assert_eq!(changed.settings.given("max.connections"), None);
+}
+
+#[test]
+fn running_changes_that_contradict_are_an_error() {
+    let config = BrokerConfig::default();
+    let none = ConfigMap::new();
+    let nobody: ConfigMap = pairs(&[("max.connections.per.ip", "0")])
+        .into_iter()
+        .collect();
+    let errors = config.with_changes(&none, &nobody).unwrap_err();
+    assert_eq!(
+        errors.to_string(),
+        "dynamic configuration: `max.connections.per.ip=0` makes no sense: nobody could connect \
+         without max.connections.per.ip.overrides. Give more, or name exceptions."
+    );
+    let exceptions = [("max.connections.per.ip.overrides", "::1:3")];
+    let exceptions: ConfigMap = pairs(&exceptions).into_iter().collect();
+    let changed = config
+        .with_changes(&exceptions, &nobody)
+        .unwrap()
+        .connections;
+    let max_of = |address: &str| changed.connections_max_of(address.parse().unwrap());
+    assert_eq!((max_of("::1"), max_of("10.0.0.1")), (3, 0));
+}
+
+#[test]
+fn every_setting_that_can_change_changes_something() {
+    let texts = [
+        "2",
+        "1048577",
+        "true",
+        "gzip",
+        "compact",
+        "LogAppendTime",
+        "10.0.0.1:5",
+    ];
+    let config = BrokerConfig::default();
+    let none = ConfigMap::new();
+    let in_force = |broker: &ConfigMap| {
+        let changed = config.with_changes(broker, &none).unwrap();
+        let topic = changed.topic_config(&none, broker, &none);
+        format!("{changed:?} {topic:?}")
+    };
+    let can_change = settings()
+        .iter()
+        .filter(|setting| setting.changes_at_run_time());
+    for setting in can_change {
+        let makes_sense = |text: &&&str| {
+            let value = setting.kind.parse(setting.name, text);
+            let is_new = setting.default != Some(**text);
+            is_new && value.is_ok_and(|value| setting.valid.check(setting.name, &value).is_ok())
+        };
+        let text = texts.iter().find(makes_sense).expect(setting.name);
+        let changed: ConfigMap = pairs(&[(setting.name, text)]).into_iter().collect();
+        assert_ne!(
+            in_force(&changed),
+            in_force(&none),
+            "{}={text}",
+            setting.name
+        );
+    }
 }
 
 #[test]

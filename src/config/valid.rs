@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::ip_overrides;
 use super::value::{InvalidValue, Value};
 
 /// Which values of a setting make sense.
@@ -27,6 +28,8 @@ pub enum Valid {
     GzipLevel,
     /// `*`, or a list of `partition:broker`.
     ThrottledReplicas,
+    /// A list, maybe empty, of `address:count`.
+    AddressCounts,
 }
 
 impl Valid {
@@ -45,6 +48,7 @@ impl Valid {
                 Err(InvalidValue::new(name, text, "String must be non-empty"))
             }
             (Self::ThrottledReplicas, Value::List(replicas)) => throttled(name, replicas),
+            (Self::AddressCounts, Value::Text(text)) => address_counts(name, text),
             (_, Value::Text(text)) => self.word(name, text),
             (_, Value::List(words)) => words.iter().try_for_each(|word| self.element(name, word)),
             _ => Ok(()),
@@ -111,6 +115,15 @@ fn gzip_level(name: &str, level: i64) -> Result<(), InvalidValue> {
     Err(InvalidValue::new(name, level, why))
 }
 
+/// Kafka resolves names of hosts once, when it reads them; klamm takes addresses only.
+fn address_counts(name: &str, text: &str) -> Result<(), InvalidValue> {
+    let refuse = |entry: &str| {
+        let why = format!("`{entry}` is not of the form address:count, with an IP address");
+        InvalidValue::new(name, text, why)
+    };
+    ip_overrides::parse(text).map(drop).map_err(refuse)
+}
+
 fn throttled(name: &str, replicas: &[String]) -> Result<(), InvalidValue> {
     let is_pair = |replica: &String| {
         replica.split_once(':').is_some_and(|(partition, broker)| {
@@ -146,6 +159,7 @@ impl fmt::Display for Valid {
             Self::NonEmpty => f.write_str("not empty"),
             Self::GzipLevel => f.write_str("1 to 9, or -1"),
             Self::ThrottledReplicas => f.write_str("`*` or a list of partition:broker"),
+            Self::AddressCounts => f.write_str("a list of address:count"),
         }
     }
 }

@@ -13,6 +13,7 @@ mod features;
 mod image;
 mod loader;
 mod snapshot;
+mod snapshot_upkeep;
 #[cfg(test)]
 mod tests;
 mod topic_name;
@@ -28,7 +29,11 @@ pub use image::{
     PartitionImage, Provenance, ResourceType, TopicImage, TopicsImage,
 };
 pub use loader::Loader;
-pub use snapshot::{SnapshotError, SnapshotId, decode_snapshot, encode_snapshot, image_records};
+pub use snapshot::{
+    SNAPSHOT_HEADER_BYTES_MAX, SnapshotError, SnapshotId, decode_snapshot, encode_snapshot,
+    image_records, snapshot_timestamp,
+};
+pub use snapshot_upkeep::{SnapshotFile, SnapshotReason, SnapshotSchedule, successor_of_surplus};
 pub use topic_name::{
     CLUSTER_METADATA, CONSUMER_OFFSETS, SHARE_GROUP_STATE, TRANSACTION_STATE, can_collide,
     check_topic_name, collision_key, is_internal,

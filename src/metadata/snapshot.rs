@@ -14,13 +14,15 @@ use crate::protocol::message::metadata_record::config::{
     ConfigRecord, FeatureLevelRecord, ProducerIdsRecord,
 };
 use crate::protocol::message::metadata_record::topic::TopicRecord;
-use crate::protocol::record::{ControlRecord, control_batch};
+use crate::protocol::record::{Batches, ControlRecord, control_batch};
 use crate::protocol::wire::{Reader, Unencodable};
 
 /// Most records of one batch of a snapshot; Java's own number.
 const RECORDS_PER_BATCH: usize = 1024;
 const SNAPSHOT_HEADER: i16 = 3;
 const SNAPSHOT_FOOTER: i16 = 4;
+/// A snapshot's first batch, with its header, takes no more of the file.
+pub const SNAPSHOT_HEADER_BYTES_MAX: usize = 4096;
 const SUFFIX: &str = ".checkpoint";
 
 /// Which part of the log a snapshot stands for.
@@ -144,6 +146,15 @@ pub fn encode_snapshot(image: &MetadataImage, now_ms: TimestampMs) -> Result<Vec
     Ok(bytes)
 }
 
+/// The timestamp of the last record that a snapshot stands for, from the file's first bytes.
+pub fn snapshot_timestamp(beginning: &[u8]) -> Option<TimestampMs> {
+    let first = Batches::new(beginning).next()?;
+    let batches = decode_batches(first.bytes).ok()?;
+    header_of(&batches)
+        .ok()
+        .map(|header| header.last_contained_log_timestamp)
+}
+
 /// The image of a whole snapshot.
 pub fn decode_snapshot(bytes: &[u8], id: SnapshotId) -> Result<MetadataImage, SnapshotError> {
     let batches = decode_batches(bytes)?;
@@ -164,18 +175,22 @@ pub fn decode_snapshot(bytes: &[u8], id: SnapshotId) -> Result<MetadataImage, Sn
 
 /// The timestamp of the last record the snapshot stands for, if header and footer are there.
 fn check_complete(batches: &[MetadataBatch]) -> Result<TimestampMs, SnapshotError> {
-    let find = |batch: Option<&MetadataBatch>, kind: i16| match &batch?.content {
-        BatchContent::Control(markers) => {
-            let found = markers.iter().find(|marker| marker.kind == kind);
-            found.map(|marker| marker.value.clone())
-        }
-        BatchContent::Records(_) => None,
+    find_marker(batches.last(), SNAPSHOT_FOOTER).ok_or(SnapshotError::Incomplete)?;
+    header_of(batches).map(|header| header.last_contained_log_timestamp)
+}
+
+fn header_of(batches: &[MetadataBatch]) -> Result<SnapshotHeaderRecord, SnapshotError> {
+    let header = find_marker(batches.first(), SNAPSHOT_HEADER).ok_or(SnapshotError::Incomplete)?;
+    let header = SnapshotHeaderRecord::decode(&mut Reader::new(header), 0);
+    header.map_err(|_| SnapshotError::Incomplete)
+}
+
+fn find_marker(batch: Option<&MetadataBatch>, kind: i16) -> Option<&[u8]> {
+    let BatchContent::Control(markers) = &batch?.content else {
+        return None;
     };
-    let header = find(batches.first(), SNAPSHOT_HEADER).ok_or(SnapshotError::Incomplete)?;
-    find(batches.last(), SNAPSHOT_FOOTER).ok_or(SnapshotError::Incomplete)?;
-    let header = SnapshotHeaderRecord::decode(&mut Reader::new(&header), 0);
-    let header = header.map_err(|_| SnapshotError::Incomplete)?;
-    Ok(header.last_contained_log_timestamp)
+    let found = markers.iter().find(|marker| marker.kind == kind);
+    found.map(|marker| &marker.value[..])
 }
 
 fn marker_batch(position: Position, marker: &ControlRecord<'_>) -> Vec<u8> {

@@ -2,10 +2,9 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::sync::Arc;
 
+use super::metadata_snapshots::Snapshots;
 use super::shards::ReplyTo;
-use crate::config::BrokerConfig;
 use crate::metadata::Loader;
 use crate::metadata::controller::{ApiError, ProducerIdBlock};
 use crate::protocol::message::alter_configs::{AlterConfigsRequest, AlterConfigsResponse};
@@ -62,16 +61,16 @@ pub enum ControlReply {
 /// The controller's side on core 0: its loader, and the calls that wait for their turn.
 pub(super) struct Controlling {
     pub(super) loader: RefCell<Loader>,
-    pub(super) config: Arc<BrokerConfig>,
+    pub(super) snapshots: Snapshots,
     pub(super) calls: RefCell<std::collections::VecDeque<(ControlCall, ReplyTo)>>,
     pub(super) wanted: Rc<Notify>,
 }
 
 impl Controlling {
-    pub(super) fn new(loader: Loader, config: Arc<BrokerConfig>) -> Self {
+    pub(super) fn new(loader: Loader, snapshots: Snapshots) -> Self {
         Self {
             loader: RefCell::new(loader),
-            config,
+            snapshots,
             calls: RefCell::default(),
             wanted: Rc::new(Notify::new()),
         }

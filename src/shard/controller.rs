@@ -87,7 +87,7 @@ impl Shards {
             let next = controlling.calls.borrow_mut().pop_front();
             match next {
                 Some((call, reply)) => {
-                    let answer = self.control_one(controlling, call).await;
+                    let answer = self.control_one(call).await;
                     reply.send(ShardReply::Control(answer));
                 }
                 None => controlling.wanted.notified().await,
@@ -95,9 +95,9 @@ impl Shards {
         }
     }
 
-    async fn control_one(&self, controlling: &Controlling, call: ControlCall) -> ControlReply {
+    async fn control_one(&self, call: ControlCall) -> ControlReply {
         let image = self.controlled_image();
-        let config = controlling.config.clone();
+        let config = self.config();
         let controller = Controller {
             image: &image,
             config: &config,
@@ -196,6 +196,7 @@ impl Shards {
     async fn append_metadata(&self, bytes: Vec<u8>) -> Result<Vec<Changes>, ControlError> {
         let decoded = decode_batches(&bytes).expect("what was just encoded decodes");
         let batches = Batches::new(&bytes).map(|batch| metadata_batch(batch.header, batch.bytes));
+        let len = bytes.len();
         let call = AppendCall {
             promise: Some(Promise::Committed),
             batches: batches.collect(),
@@ -203,7 +204,9 @@ impl Shards {
         for result in self.append(0, call).await? {
             result?;
         }
-        let mut loader = self.expect_controlling().loader.borrow_mut();
+        let controlling = self.expect_controlling();
+        controlling.snapshots.on_append(len);
+        let mut loader = controlling.loader.borrow_mut();
         let mut changes = Vec::with_capacity(decoded.len());
         for batch in &decoded {
             changes.push(
@@ -224,11 +227,11 @@ impl Shards {
         }
     }
 
-    fn controlled_image(&self) -> Arc<MetadataImage> {
+    pub(super) fn controlled_image(&self) -> Arc<MetadataImage> {
         self.expect_controlling().loader.borrow().image().clone()
     }
 
-    fn expect_controlling(&self) -> &Controlling {
+    pub(super) fn expect_controlling(&self) -> &Controlling {
         self.controlling()
             .expect("the controller lives on core 0, and so does this call")
     }

@@ -1,6 +1,5 @@
 //! What a core does besides: derived files, durable points, retention, checkpoints, and the end.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::message::ShardReply;
@@ -8,7 +7,6 @@ use super::shards::ReplyTo;
 use super::topics::LogPositions;
 use super::{Owned, Shard, Shards};
 use crate::log::{AnchorPlan, Checkpoint, Retention, anchor_all};
-use crate::metadata::{SnapshotId, encode_snapshot};
 use crate::model::{Offset, PartitionId, TopicPartition};
 
 /// How often derived files are looked after.
@@ -103,7 +101,7 @@ impl Owned {
         }
     }
 
-    async fn retain(&self, id: PartitionId) {
+    pub(super) async fn retain(&self, id: PartitionId) {
         loop {
             let planned = self.plan_retention(id);
             match planned {
@@ -280,52 +278,14 @@ impl Shards {
         }
     }
 
-    /// Checkpoints and metadata snapshots at their intervals, for as long as core 0 lives.
+    /// Checkpoints at their interval, for as long as core 0 lives.
     pub async fn keep_checkpoints(self) {
-        let config = self.owned().state.borrow().config.clone();
-        let interval = config.log.recovery_point_interval_ms;
-        let mut snapshot_offset = self.image().provenance.last_offset;
-        let mut snapshot_bytes = self.metadata_bytes();
         loop {
+            let interval = self.config().log.recovery_point_interval_ms;
             self.core().sleep(Duration::from_millis(interval)).await;
             if self.write_checkpoints().await.is_err() {
                 return;
             }
-            let grown = self.metadata_bytes().saturating_sub(snapshot_bytes);
-            let image = self.image();
-            if grown >= config.metadata_log.snapshot_interval_bytes
-                && image.provenance.last_offset > snapshot_offset
-            {
-                snapshot_offset = image.provenance.last_offset;
-                snapshot_bytes = self.metadata_bytes();
-                self.write_snapshot(&image).await;
-            }
-        }
-    }
-
-    fn metadata_bytes(&self) -> u64 {
-        let state = self.owned().state.borrow();
-        let own = state
-            .partitions
-            .get(&super::metadata_log::METADATA_PARTITION);
-        own.map_or(0, |partition| partition.log().size_bytes())
-    }
-
-    async fn write_snapshot(&self, image: &Arc<crate::metadata::MetadataImage>) {
-        let id = SnapshotId::of(image);
-        let bytes = match encode_snapshot(image, self.core().now_ms()) {
-            Ok(bytes) => bytes,
-            Err(error) => return log::error!("the metadata snapshot does not encode: {error}"),
-        };
-        let dir = self.owned().dir.path().join("__cluster_metadata-0");
-        match self
-            .core()
-            .disk()
-            .write_atomic(&dir.join(id.file_name()), bytes)
-            .await
-        {
-            Ok(()) => log::info!("metadata snapshot {} written", id.file_name()),
-            Err(error) => log::warn!("the metadata snapshot was not written: {error}"),
         }
     }
 }

@@ -34,7 +34,7 @@ pub(super) fn log_config(config: &BrokerConfig, topic: &TopicConfig) -> Arc<LogC
     })
 }
 
-/// What the metadata log keeps to: nothing is ever deleted but by a snapshot.
+/// What the metadata log keeps to: nothing is ever deleted but what a snapshot stands for.
 pub(super) fn metadata_log_config(config: &BrokerConfig) -> Arc<LogConfig> {
     Arc::new(LogConfig {
         segment_bytes: config.metadata_log.segment_bytes,

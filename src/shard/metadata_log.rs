@@ -1,23 +1,19 @@
 //! The metadata log on core 0: a log like any other, read whole at the start, with snapshots
 //! beside it (kraft.md §8.2: a single voter, a new epoch for each run).
 
-use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::Shard;
 use super::appends::AppendTicket;
 use super::log_config::metadata_log_config;
+use super::metadata_replay::replay;
 use crate::config::BrokerConfig;
 use crate::log::{DataDir, LoadedDir, Log, OpenError, OpenLog};
-use crate::metadata::{
-    CLUSTER_METADATA, Loader, ReplayError, SnapshotError, SnapshotId, decode_batches,
-    decode_snapshot,
-};
+use crate::metadata::{CLUSTER_METADATA, Loader, ReplayError, SnapshotError, SnapshotFile};
 use crate::model::{LeaderEpoch, Offset, PartitionId, TopicPartition, Uuid};
 use crate::partition::{CommitRule, Partition};
-use crate::protocol::record::Batches;
 
 /// The metadata log's partition.
 pub(super) const METADATA_PARTITION: PartitionId = PartitionId {
@@ -29,6 +25,10 @@ pub(super) const METADATA_PARTITION: PartitionId = PartitionId {
 pub struct MetadataBoot {
     pub(super) partition: Partition<AppendTicket>,
     pub(super) loader: Loader,
+    /// The snapshots found, ascending.
+    pub(super) snapshots: Vec<SnapshotFile>,
+    /// Length of the log after the newest of them.
+    pub(super) bytes_since_snapshot: u64,
     /// Whether the last run closed its logs.
     pub clean: bool,
 }
@@ -58,6 +58,22 @@ pub enum MetadataError {
     /// Its batches.
     #[error("the metadata log: {0}")]
     Batches(#[from] crate::metadata::BatchesError),
+    /// Records are missing between the newest snapshot, or the beginning, and the log's first.
+    #[error("the metadata log: offset {expected} is missing, the next one there is {found}")]
+    Gap {
+        /// The first that is missing.
+        expected: Offset,
+        /// The first that is there.
+        found: Offset,
+    },
+    /// The log's tail is missing: what would be written next would count as known already.
+    #[error("the metadata log ends at {end}, before its newest snapshot, which ends at {snapshot}")]
+    Behind {
+        /// Where the log ends.
+        end: Offset,
+        /// Where the snapshot ends.
+        snapshot: Offset,
+    },
     /// Its records.
     #[error("the metadata log does not replay: {0}")]
     Replay(#[from] ReplayError),
@@ -73,18 +89,20 @@ pub async fn open_metadata_log(
     let log = open(dir, config, found, &name).await?;
     let path = dir.path().join(name.to_string());
     let end = log.log_end();
-    let loader = dir.core().blocking(move || replay(&path, end)).await?;
-    let image_epoch = loader.image().provenance.last_epoch;
+    let replayed = dir.core().blocking(move || replay(&path, end)).await?;
+    let image_epoch = replayed.loader.image().provenance.last_epoch;
     let epoch = log.last_leader_epoch().unwrap_or(0).max(image_epoch) + 1;
     let partition = Partition::lead(log, epoch, CommitRule::Durable);
     Ok(MetadataBoot {
         partition,
-        loader,
+        loader: replayed.loader,
+        snapshots: replayed.snapshots,
+        bytes_since_snapshot: replayed.bytes,
         clean: found.clean,
     })
 }
 
-fn metadata_name() -> TopicPartition {
+pub(super) fn metadata_name() -> TopicPartition {
     TopicPartition {
         topic: CLUSTER_METADATA.into(),
         partition: 0,
@@ -124,63 +142,6 @@ async fn open(
         )),
         Err(error) => Err(error),
     }
-}
-
-/// The newest snapshot and every batch after it, below the log's end. Blocks.
-fn replay(dir: &Path, end: Offset) -> Result<Loader, MetadataError> {
-    let failed = |path: &Path| {
-        let path = path.to_owned();
-        move |source| MetadataError::Io { path, source }
-    };
-    if !dir.exists() {
-        return Ok(Loader::default());
-    }
-    let mut names = Vec::new();
-    for entry in fs::read_dir(dir).map_err(failed(dir))? {
-        let name = entry.map_err(failed(dir))?.file_name();
-        names.extend(name.into_string().ok());
-    }
-    names.sort();
-    let mut loader = newest_snapshot(dir, &names)?;
-    for name in names.iter().filter(|name| name.ends_with(".log")) {
-        let path = dir.join(name);
-        let bytes = fs::read(&path).map_err(failed(&path))?;
-        replay_segment(&mut loader, &bytes, end)?;
-    }
-    Ok(loader)
-}
-
-fn newest_snapshot(dir: &Path, names: &[String]) -> Result<Loader, MetadataError> {
-    let snapshots = names
-        .iter()
-        .filter_map(|name| SnapshotId::parse(name).map(|id| (id, name)));
-    let Some((id, name)) = snapshots.max_by_key(|(id, _)| (id.end_offset, id.epoch)) else {
-        return Ok(Loader::default());
-    };
-    let path = dir.join(name);
-    let bytes = match fs::read(&path) {
-        Ok(bytes) => bytes,
-        Err(source) => return Err(MetadataError::Io { path, source }),
-    };
-    match decode_snapshot(&bytes, id) {
-        Ok(image) => Ok(Loader::new(image)),
-        Err(source) => Err(MetadataError::Snapshot { path, source }),
-    }
-}
-
-fn replay_segment(loader: &mut Loader, bytes: &[u8], end: Offset) -> Result<(), MetadataError> {
-    for batch in Batches::new(bytes) {
-        let known = batch.header.last_offset() <= loader.image().provenance.last_offset;
-        if batch.header.base_offset >= end {
-            break;
-        }
-        if !known || loader.in_transaction() {
-            for decoded in decode_batches(batch.bytes)? {
-                loader.apply(&decoded)?;
-            }
-        }
-    }
-    Ok(())
 }
 
 impl Shard {

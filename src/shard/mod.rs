@@ -12,9 +12,12 @@ mod housekeeping;
 mod log_config;
 mod message;
 mod metadata_log;
+mod metadata_replay;
+mod metadata_snapshots;
 mod offsets;
 mod points;
 mod reads;
+mod settings;
 mod shards;
 mod topics;
 mod watches;
@@ -55,7 +58,10 @@ pub type ShardMeshEnd = crate::runtime::mesh::MeshEnd<ShardCall, ShardReply>;
 struct Shard {
     core: Core,
     dir: DataDir,
-    config: Arc<BrokerConfig>,
+    /// The settings of the start.
+    started_with: Arc<BrokerConfig>,
+    /// Those in force now.
+    config: Rc<BrokerConfig>,
     image: Arc<MetadataImage>,
     partitions: HashMap<PartitionId, Partition<AppendTicket>>,
     /// Partitions with appends that no flush has taken yet.
@@ -92,7 +98,8 @@ impl Shard {
         Self {
             core,
             dir,
-            config,
+            config: Rc::new(BrokerConfig::clone(&config)),
+            started_with: config,
             image: Arc::default(),
             partitions: HashMap::new(),
             dirty: HashSet::new(),

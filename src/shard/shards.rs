@@ -12,6 +12,7 @@ use super::message::{
     AppendCall, AppendDone, EpochQuery, OffsetFound, OffsetQuery, Publication, ReadDone,
     ReadRequest, ShardCall, ShardReply, WatchCall,
 };
+use super::metadata_snapshots::Snapshots;
 use super::topics::{LogPositions, OpenReport};
 use super::watches::Watches;
 use super::{Owned, Shard, ShardMesh, ShardMeshEnd};
@@ -93,10 +94,12 @@ impl Shards {
         config: Arc<BrokerConfig>,
         controlling: Option<super::metadata_log::MetadataBoot>,
     ) -> Self {
-        let mut state = Shard::new(core.clone(), dir.clone(), config.clone());
+        let mut state = Shard::new(core.clone(), dir.clone(), config);
         let controlling = controlling.map(|boot| {
             state.install_metadata_log(boot.partition);
-            Controlling::new(boot.loader, config)
+            let since = boot.bytes_since_snapshot;
+            let snapshots = Snapshots::new(boot.snapshots, since, core.now_ms());
+            Controlling::new(boot.loader, snapshots)
         });
         let owned = Owned {
             state: Rc::new(RefCell::new(state)),

@@ -202,6 +202,7 @@ impl Shard {
     fn apply(&mut self, publication: &Publication) -> (Vec<Partition<AppendTicket>>, Vec<Watcher>) {
         let Publication { image, changes } = publication;
         self.image = image.clone();
+        self.take_broker_settings(image, changes);
         let gone = changes
             .topics_deleted
             .values()

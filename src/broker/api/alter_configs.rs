@@ -7,14 +7,12 @@
 //! Versions:  v2 flexible
 //! Not done:  levels of the broker's logging
 
-use super::controlled::{ask_controller, take_refused};
-use super::permissions::{Caller, config_refusal};
+use super::config_resources::{answers, take_forbidden, without_storage};
+use super::controlled::ask_controller;
+use super::permissions::Caller;
 use crate::broker::context::{Context, Request};
 use crate::broker::dispatch::CloseConnection;
-use crate::protocol::error_code::ErrorCode;
-use crate::protocol::message::alter_configs::{
-    AlterConfigsRequest, AlterConfigsResource, AlterConfigsResourceResponse, AlterConfigsResponse,
-};
+use crate::protocol::message::alter_configs::{AlterConfigsRequest, AlterConfigsResponse};
 
 /// Replaces all settings of resources.
 pub(in crate::broker) async fn handle(
@@ -22,38 +20,13 @@ pub(in crate::broker) async fn handle(
     request: &Request,
     mut message: AlterConfigsRequest,
 ) -> Result<AlterConfigsResponse, CloseConnection> {
-    let caller = Caller { cx, request };
-    let refusal = |kind, name: &str| config_refusal(&caller, kind, name);
-    let refused = take_refused(&mut message.resources, |resource| {
-        refusal(resource.resource_type, &resource.resource_name).is_none()
+    let forbidden = take_forbidden(&Caller { cx, request }, &mut message.resources);
+    let unwritten = without_storage(&message.resources);
+    let answer = ask_controller!(cx, AlterConfigs(message));
+    let mut response = answer.unwrap_or_else(|| AlterConfigsResponse {
+        responses: answers(unwritten),
+        ..Default::default()
     });
-    let all: Vec<_> = message.resources.iter().map(named).collect();
-    let mut response = ask_controller!(cx, AlterConfigs(message)).unwrap_or_else(|| {
-        let failed = |(kind, name)| failed(kind, name, ErrorCode::KafkaStorageError);
-        let responses = all.into_iter().map(failed).collect();
-        AlterConfigsResponse {
-            responses,
-            ..Default::default()
-        }
-    });
-    response
-        .responses
-        .extend(refused.iter().map(named).filter_map(|(kind, name)| {
-            let code = refusal(kind, &name)?;
-            Some(failed(kind, name, code))
-        }));
+    response.responses.extend(answers(forbidden));
     Ok(response)
-}
-
-fn named(resource: &AlterConfigsResource) -> (i8, String) {
-    (resource.resource_type, resource.resource_name.clone())
-}
-
-fn failed(kind: i8, name: String, code: ErrorCode) -> AlterConfigsResourceResponse {
-    AlterConfigsResourceResponse {
-        error_code: code.code(),
-        error_message: Some(code.to_string()),
-        resource_type: kind,
-        resource_name: name,
-    }
 }

@@ -96,7 +96,7 @@ fn may_delete_from(
     if is_internal(topic) {
         return Err(ErrorCode::InvalidTopicException);
     }
-    if keeps_last_records(topic_config(&cx.config, image, topic).cleanup_policy) {
+    if keeps_last_records(topic_config(&cx.config(), image, topic).cleanup_policy) {
         return Err(ErrorCode::PolicyViolation);
     }
     Ok(())

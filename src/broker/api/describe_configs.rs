@@ -22,7 +22,7 @@ pub(in crate::broker) async fn handle(
     let access = &Caller { cx, request };
     let controller = Controller {
         image: &image,
-        config: &cx.config,
+        config: &cx.config(),
         access,
     };
     Ok(controller.describe_configs(&message))

@@ -41,7 +41,7 @@ pub(in crate::broker) async fn handle(
         image: &image,
         nodes: &nodes,
         left: page_len(
-            cx.config.topics.partitions_described_max,
+            cx.config().topics.partitions_described_max,
             message.response_partition_limit,
         ),
         response: DescribeTopicPartitionsResponse::default(),

@@ -83,7 +83,7 @@ pub(in crate::broker) async fn start(
     };
     let wait = Duration::from_millis(u64::try_from(message.max_wait_ms).unwrap_or(0));
     let bytes = |number: i32| usize::try_from(number).unwrap_or(0);
-    let bytes_max = bytes(message.max_bytes).min(cx.config.fetch.response_bytes_max);
+    let bytes_max = bytes(message.max_bytes).min(cx.config().fetch.response_bytes_max);
     let fetch = Fetch {
         session_id,
         incremental,

@@ -23,7 +23,7 @@ pub(in crate::broker) async fn handle(
     let access = &Caller { cx, request };
     let controller = Controller {
         image: &image,
-        config: &cx.config,
+        config: &cx.config(),
         access,
     };
     Ok(controller.list_config_resources(&message, request.version))

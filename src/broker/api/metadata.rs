@@ -111,7 +111,7 @@ fn refuse(named: &[MetadataRequestTopic]) -> MetadataResponse {
 /// Whether settings and request let missing topics be created.
 fn creates_topics(cx: &Context, request: &Request, message: &MetadataRequest) -> bool {
     let agreed = message.allow_auto_topic_creation || request.version < CREATION_DECLINABLE_FROM;
-    agreed && cx.config.topics.auto_create
+    agreed && cx.config().topics.auto_create
 }
 
 /// Has the topics created that are missing and may be; returns when they are there.

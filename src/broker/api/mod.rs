@@ -1,11 +1,13 @@
 //! One file per API: a request comes in, its response goes out.
 //!
 //! Beside them: [`by_core`] asks the cores that own partitions, [`controlled`] asks the
-//! controller, [`nodes`] says where brokers are reached, [`permissions`] who may do what.
+//! controller, [`config_resources`] says what of a change of settings gets there, [`nodes`] where
+//! brokers are reached, [`permissions`] who may do what.
 
 pub(super) mod alter_configs;
 pub(super) mod api_versions;
 mod by_core;
+mod config_resources;
 mod controlled;
 pub(super) mod create_partitions;
 pub(super) mod create_topics;

@@ -23,12 +23,13 @@ pub(super) struct Node {
 /// This broker as its settings advertise it, and the others as they registered; those without
 /// this listener are left out.
 pub(super) fn nodes(cx: &Context, request: &Request, image: &MetadataImage) -> Vec<Node> {
-    let listener = &cx.config.advertised_listeners[request.listener];
+    let config = cx.config();
+    let listener = &config.advertised_listeners[request.listener];
     let own = Node {
         id: cx.identity.node_id,
         host: listener.host.clone(),
         port: i32::from(listener.port),
-        rack: cx.config.rack.clone(),
+        rack: config.rack.clone(),
         fenced: false,
     };
     let others = image.brokers.values().filter(|broker| broker.id != own.id);

@@ -145,7 +145,7 @@ async fn share_out(
         });
         let admitted = topic.and_then(|topic| {
             admit(cx, request, topic)?;
-            Ok((topic, topic_config(&cx.config, &image, &topic.name)))
+            Ok((topic, topic_config(&cx.config(), &image, &topic.name)))
         });
         for part in &data.partition_data {
             let bytes = part
@@ -265,7 +265,7 @@ fn rules(cx: &Context, produce_version: i16, config: &TopicConfig) -> Rules {
         timestamp_after_max_ms: config.timestamp_after_max_ms,
         now_ms: cx.now_ms(),
         compression: target_compression(config),
-        decompressed_bytes_max: cx.config.connections.decompressed_bytes_max,
+        decompressed_bytes_max: cx.config().connections.decompressed_bytes_max,
     }
 }
 

@@ -26,7 +26,7 @@ pub(super) const ROWS: &[Setting] = settings! {
         "How long a start may take.";
     "metadata.log.max.record.bytes.between.snapshots" Long "20971520" { AtLeast(1) } ReadOnly { Honoured }
         "A metadata snapshot is written after this many new bytes.";
-    "metadata.log.max.snapshot.interval.ms" Long "3600000" { AtLeast(0) } ReadOnly { Ignored(LATER) }
+    "metadata.log.max.snapshot.interval.ms" Long "3600000" { AtLeast(0) } ReadOnly { Honoured }
         "A metadata snapshot is written after this long, if anything changed; 0 turns that off.";
     "metadata.log.dir" Text null { Any } ReadOnly { Refused(ONE_DIR) }
         "A directory of its own for the metadata log.";
@@ -34,14 +34,14 @@ pub(super) const ROWS: &[Setting] = settings! {
         "Segment size of the metadata log.";
     "metadata.log.segment.ms" Long "604800000" { Any } ReadOnly { Honoured }
         "Segment age of the metadata log.";
-    "metadata.max.retention.bytes" Long "104857600" { Any } ReadOnly { Ignored(LATER) }
-        "Old snapshots and metadata segments go when together they pass this size.";
-    "metadata.max.retention.ms" Long "604800000" { Any } ReadOnly { Ignored(LATER) }
-        "Old snapshots and metadata segments go when they pass this age.";
+    "metadata.max.retention.bytes" Long "104857600" { Any } ReadOnly { Honoured }
+        "Old snapshots and the metadata segments before them go when all together pass this size.";
+    "metadata.max.retention.ms" Long "604800000" { Any } ReadOnly { Honoured }
+        "Old snapshots and the metadata segments before them go when they pass this age; the newest stays.";
     "metadata.max.idle.interval.ms" Int "500" { AtLeast(0) } ReadOnly { Ignored(EMBEDDED) }
         "How often an idle controller writes an empty record for its followers.";
-    "internal.metadata.log.segment.bytes" Int null { Any } Hidden { Ignored(TEST) }
-        "Segment size of the metadata log in Kafka's own tests.";
+    "internal.metadata.log.segment.bytes" Int null { AtLeast(4096) } Hidden { Honoured }
+        "Segment size of the metadata log instead of `metadata.log.segment.bytes`, for tests.";
     "internal.metadata.max.batch.size.in.bytes" Int "8388608" { Any } Hidden { Ignored(TEST) }
         "Largest batch of the metadata log in Kafka's own tests.";
     "internal.metadata.delete.delay.millis" Long "60000" { Any } Hidden { Ignored(TEST) }

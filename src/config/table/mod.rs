@@ -35,6 +35,11 @@ pub const DIFFERENCES: &[Difference] = &[
         why: "nothing is reachable from outside unless asked for",
     },
     Difference {
+        name: "socket.listen.backlog.size",
+        kafka: Some("50"),
+        why: "a crowd that reconnects at once is not turned away",
+    },
+    Difference {
         name: "log.dirs",
         kafka: Some("/tmp/kafka-logs (through log.dir)"),
         why: "data does not belong into a directory that is cleaned",

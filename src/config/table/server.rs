@@ -53,11 +53,11 @@ pub(super) const ROWS: &[Setting] = settings! {
         "Whether request versions under development are offered.";
     "unstable.feature.versions.enable" Boolean "false" { Any } Hidden { Refused(UNSTABLE) }
         "Whether feature levels under development may be finalized.";
-    "listeners" List "PLAINTEXT://127.0.0.1:9092" { Any } PerBroker { Honoured }
+    "listeners" List "PLAINTEXT://127.0.0.1:9092" { Any } ReadOnly { Honoured }
         "Where clients connect, as NAME://HOST:PORT; an empty host means every interface.";
     "advertised.listeners" List null { Any } ReadOnly { Honoured }
         "What clients are told to connect to, where that differs from `listeners`.";
-    "listener.security.protocol.map" Text "PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL" { Any } PerBroker { Honoured }
+    "listener.security.protocol.map" Text "PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL" { Any } ReadOnly { Honoured }
         "Which protocol each listener name speaks; only PLAINTEXT is there yet.";
     "socket.send.buffer.bytes" Int "102400" { Any } ReadOnly { Ignored(KERNEL) }
         "Send buffer of a socket.";
@@ -65,14 +65,14 @@ pub(super) const ROWS: &[Setting] = settings! {
         "Receive buffer of a socket.";
     "socket.request.max.bytes" Int "104857600" { AtLeast(1) } ReadOnly { Honoured }
         "Largest request a connection may send; a larger one closes it.";
-    "socket.listen.backlog.size" Int "50" { AtLeast(1) } ReadOnly { Ignored(LATER) }
-        "How many connections may wait to be accepted.";
-    "max.connections.per.ip" Int "2147483647" { AtLeast(0) } ClusterWide { Ignored(LATER) }
-        "Most connections from one address.";
-    "max.connections.per.ip.overrides" Text "" { Any } ClusterWide { Refused(LATER) }
-        "Exceptions to `max.connections.per.ip`, as host:count.";
-    "max.connections" Int "2147483647" { AtLeast(0) } ClusterWide { Ignored(LATER) }
-        "Most connections of the whole broker.";
+    "socket.listen.backlog.size" Int "4096" { AtLeast(1) } ReadOnly { Honoured }
+        "How many connections may wait on each core to be accepted; the kernel has a bound of its own.";
+    "max.connections.per.ip" Int "2147483647" { AtLeast(0) } ClusterWide { Honoured }
+        "Most connections from one address; a further one is closed at once.";
+    "max.connections.per.ip.overrides" Text "" { AddressCounts } ClusterWide { Honoured }
+        "Exceptions to `max.connections.per.ip`, as address:count; names of hosts are not resolved.";
+    "max.connections" Int "2147483647" { AtLeast(0) } ClusterWide { Honoured }
+        "Most connections of the whole broker; further ones wait until one ends.";
     "max.connection.creation.rate" Int "2147483647" { AtLeast(0) } ClusterWide { Ignored(LATER) }
         "Most new connections a second.";
     "connections.max.idle.ms" Long "600000" { Any } ReadOnly { Honoured }

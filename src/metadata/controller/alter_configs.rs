@@ -141,7 +141,7 @@ impl Controller<'_> {
         self.check_changeable(resource)?;
         let before = self.image.config(resource.kind, &resource.name);
         let Change { after, touched } = change(before)?;
-        self.check_outcome(resource, &after)?;
+        self.check_outcome(resource, before, &after)?;
         let touched = touched.iter().map(String::as_str);
         Ok(change_records(resource, before, &after, touched))
     }

@@ -4,7 +4,8 @@
 use super::error::ApiError;
 use super::{Controller, TopicOperation};
 use crate::config::{
-    ConfigMap, Kind, find, find_topic_setting, validate_broker_overrides, validate_topic_overrides,
+    BrokerLayers, ConfigMap, Kind, find, find_topic_setting, validate_broker_overrides,
+    validate_topic_overrides,
 };
 use crate::metadata::image::{ConfigResource, ResourceType};
 use crate::metadata::topic_name::check_topic_name;
@@ -33,12 +34,11 @@ impl Controller<'_> {
     pub(super) fn check_outcome(
         &self,
         resource: &ConfigResource,
+        before: &ConfigMap,
         configs: &ConfigMap,
     ) -> Result<(), ApiError> {
         if resource.kind == ResourceType::Broker {
-            let per_broker = !resource.name.is_empty();
-            return validate_broker_overrides(configs, per_broker)
-                .map_err(|error| ApiError::invalid_request(error.to_string()));
+            return self.check_broker_outcome(&resource.name, before, configs);
         }
         validate_topic_overrides(&self.topic_layers(configs))
             .map_err(|error| ApiError::invalid_config(&error))?;
@@ -47,6 +47,31 @@ impl Controller<'_> {
         }
         let message = format!("The topic '{}' does not exist.", resource.name);
         Err(ApiError::new(ErrorCode::UnknownTopicOrPartition, message))
+    }
+
+    /// What was there before and stays was allowed when it was set.
+    fn check_broker_outcome(
+        &self,
+        name: &str,
+        before: &ConfigMap,
+        configs: &ConfigMap,
+    ) -> Result<(), ApiError> {
+        let is_new = |(name, text): &(&String, &String)| before.get(*name) != Some(*text);
+        let owned = |(name, text): (&String, &String)| (name.clone(), text.clone());
+        let new: ConfigMap = configs.iter().filter(is_new).map(owned).collect();
+        validate_broker_overrides(&new, !name.is_empty())
+            .map_err(|error| ApiError::invalid_request(error.to_string()))?;
+        let BrokerLayers {
+            broker, cluster, ..
+        } = self.broker_layers();
+        let together = if name.is_empty() {
+            self.config.with_changes(broker, configs)
+        } else {
+            self.config.with_changes(configs, cluster)
+        };
+        together
+            .map(drop)
+            .map_err(|errors| ApiError::invalid_request(errors.to_string()))
     }
 
     /// The name is empty, for all brokers, or this broker's id.

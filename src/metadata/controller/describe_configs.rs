@@ -147,7 +147,7 @@ impl Controller<'_> {
         DescribeConfigsResourceResult {
             name: setting.name.to_owned(),
             value: value.filter(|_| !is_sensitive),
-            read_only: !setting.is_dynamic(),
+            read_only: !setting.changes_at_run_time(),
             config_source: config_source as i8,
             is_sensitive,
             synonyms: wanted.synonyms(synonyms, is_sensitive),

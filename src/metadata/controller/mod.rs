@@ -85,7 +85,7 @@ impl Access for Unrestricted {
 pub struct Controller<'a> {
     /// The state as of all records written so far.
     pub image: &'a MetadataImage,
-    /// What the broker was started with.
+    /// The broker's settings; of those that change while it runs, the layers are in the image.
     pub config: &'a BrokerConfig,
     /// Who asks.
     pub access: &'a dyn Access,

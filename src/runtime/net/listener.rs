@@ -11,8 +11,6 @@ use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-/// Connections the kernel completes before we accept them.
-const BACKLOG: i32 = 4096;
 /// Pause after an accept that failed: out of descriptors stays so for a while.
 const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(100);
 
@@ -33,7 +31,8 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Listens on `address`; on port 0 the kernel chooses, see [`Listener::local_addr`].
+    /// Listens on `address`; on port 0 the kernel chooses, see [`Listener::local_addr`]. The kernel
+    /// completes `backlog` connections before they are accepted, if its own bound is not lower.
     ///
     /// # Errors
     /// When another process serves the port, or the address is not ours.
@@ -41,6 +40,7 @@ impl Listener {
         core: &Core,
         address: SocketAddr,
         exclusive: Exclusive,
+        backlog: i32,
     ) -> Result<Self, StartError> {
         let explain = |error: io::Error| match error.kind() {
             io::ErrorKind::AddrInUse => StartError::PortTaken { address },
@@ -49,7 +49,7 @@ impl Listener {
         if exclusive == Exclusive::Yes {
             check_unserved(address).map_err(explain)?;
         }
-        let socket = listen(address).map_err(explain)?;
+        let socket = listen(address, backlog).map_err(explain)?;
         let local = socket.local_addr().map_err(explain)?;
         let address = local.as_socket().unwrap_or(address);
         Ok(Self {
@@ -113,11 +113,11 @@ pub(super) fn into_io(error: GlommioError<()>) -> io::Error {
     error.into()
 }
 
-fn listen(address: SocketAddr) -> io::Result<Socket> {
+fn listen(address: SocketAddr, backlog: i32) -> io::Result<Socket> {
     let socket = socket(address)?;
     socket.set_reuse_port(true)?;
     socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
+    socket.listen(backlog)?;
     Ok(socket)
 }
 

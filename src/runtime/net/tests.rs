@@ -10,6 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+const BACKLOG: i32 = 128;
 const STALL_MAX: Duration = Duration::from_secs(10);
 
 fn on_a_core<F: Future<Output = ()>>(path: FetchPath, test: impl FnOnce(Core) -> F + Send) {
@@ -23,7 +24,7 @@ fn on_a_core<F: Future<Output = ()>>(path: FetchPath, test: impl FnOnce(Core) ->
 }
 
 fn listen(core: &Core) -> Listener {
-    Listener::bind(core, ANY_PORT, Exclusive::Yes).expect("a free port")
+    Listener::bind(core, ANY_PORT, Exclusive::Yes, BACKLOG).expect("a free port")
 }
 
 #[test]
@@ -31,13 +32,13 @@ fn a_served_port_is_refused_with_its_cure() {
     on_a_core(FetchPath::Copy, |core| async move {
         let first = listen(&core);
         let address = first.local_addr();
-        let error = Listener::bind(&core, address, Exclusive::Yes)
+        let error = Listener::bind(&core, address, Exclusive::Yes, BACKLOG)
             .err()
             .expect("taken");
         assert!(
             matches!(error, StartError::PortTaken { .. }) && error.to_string().contains("Cure")
         );
-        Listener::bind(&core, address, Exclusive::No).expect("another core of ours joins");
+        Listener::bind(&core, address, Exclusive::No, BACKLOG).expect("another core of ours joins");
     });
 }
 
@@ -52,7 +53,7 @@ fn a_port_is_free_again_at_once() {
         drop((conn, listener));
         drop(client.join());
         core.sleep(Duration::from_millis(5)).await;
-        Listener::bind(&core, address, Exclusive::Yes).expect("free");
+        Listener::bind(&core, address, Exclusive::Yes, BACKLOG).expect("free");
     });
 }
 

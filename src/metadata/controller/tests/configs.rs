@@ -137,6 +137,22 @@ const REFUSED: &[Refused] = &[
         "Invalid value 3 for configuration log.segment.bytes: Value must be at least 1048576",
     ),
     (
+        4,
+        "",
+        &[("log.cleaner.threads", 0, Some("3"))],
+        InvalidRequest,
+        "Invalid value 3 for configuration log.cleaner.threads: \
+         compaction is not there yet; compacted topics keep everything",
+    ),
+    (
+        4,
+        "",
+        &[("max.connections.per.ip", 0, Some("0"))],
+        InvalidRequest,
+        "dynamic configuration: `max.connections.per.ip=0` makes no sense: nobody could connect \
+         without max.connections.per.ip.overrides. Give more, or name exceptions.",
+    ),
+    (
         8,
         "1",
         &[("root", 0, Some("INFO"))],
@@ -339,7 +355,7 @@ fn brokers_are_described_with_what_can_change_and_what_must_not_be_shown() {
     let expected = [
         ("log.retention.ms", Some("9"), 2, false, false),
         ("num.partitions", Some("1"), 5, true, false),
-        ("ssl.key.password", None, 5, false, true),
+        ("ssl.key.password", None, 5, true, true),
     ];
     assert_eq!(seen, expected);
     let all = describe(&cluster, 4, "", &[]).configs;

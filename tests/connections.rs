@@ -1,0 +1,119 @@
+//! Bounds of connections over TCP: of one address, of the whole broker, and what happens beyond.
+
+mod broker_process;
+
+use std::net::TcpStream;
+use std::time::Duration;
+
+use broker_process::Broker;
+use broker_process::wire::Wire;
+
+/// Long enough for a broker that would answer to have answered.
+const SILENCE: Duration = Duration::from_millis(700);
+
+#[test]
+fn an_address_over_its_bound_is_closed_until_a_connection_ends() {
+    let broker = Broker::start(&["--set", "max.connections.per.ip=3"]);
+    if !broker.is_ours() {
+        return;
+    }
+    let mut inside: Vec<Wire> = (0..3).map(|_| answered(&broker)).collect();
+    for _ in 0..10 {
+        let mut further = connect(&broker);
+        assert!(further.api_versions().is_err(), "a fourth is closed");
+    }
+    inside.iter_mut().for_each(|wire| {
+        wire.api_versions().expect("those inside stay");
+    });
+    inside.pop();
+    inside.push(answered(&broker));
+    assert!(broker.output().contains("max.connections.per.ip (3)"));
+}
+
+#[test]
+fn an_override_counts_for_its_address() {
+    let overrides = "max.connections.per.ip.overrides=10.1.2.3:9,127.0.0.1:2";
+    let broker = Broker::start(&["--set", "max.connections.per.ip=0", "--set", overrides]);
+    if !broker.is_ours() {
+        return;
+    }
+    let _inside = (answered(&broker), answered(&broker));
+    assert!(
+        connect(&broker).api_versions().is_err(),
+        "a third is closed"
+    );
+}
+
+#[test]
+fn beyond_the_brokers_bound_connections_wait() {
+    let broker = Broker::start(&["--set", "max.connections=2"]);
+    if !broker.is_ours() {
+        return;
+    }
+    let mut inside = vec![answered(&broker), answered(&broker)];
+    let mut waiting: Vec<Wire> = (0..4).map(|_| connect(&broker)).collect();
+    for wire in &mut waiting {
+        assert!(is_silent(wire), "no place yet");
+    }
+    // Everybody gets a turn, though in no certain order: the cores take turns by chance.
+    let mut done = 0;
+    while !waiting.is_empty() {
+        inside.remove(0);
+        let at = eventually_served(&mut waiting);
+        inside.push(waiting.remove(at));
+        done += 1;
+    }
+    assert_eq!(done, 4);
+    inside.iter_mut().for_each(|wire| {
+        wire.api_versions().expect("inside by now");
+    });
+}
+
+/// Those that wait have asked already; the position of the first that is answered.
+fn eventually_served(waiting: &mut [Wire]) -> usize {
+    let begun = std::time::Instant::now();
+    while begun.elapsed() < Duration::from_secs(20) {
+        for (at, wire) in waiting.iter_mut().enumerate() {
+            set_patience(wire.socket(), Duration::from_millis(50));
+            if wire.receive_frame().is_ok() {
+                set_patience(wire.socket(), Duration::from_secs(20));
+                return at;
+            }
+        }
+    }
+    panic!("nobody is let in although a connection has ended");
+}
+
+/// Asks, and is not answered.
+fn is_silent(wire: &mut Wire) -> bool {
+    let request = kafka_protocol::messages::ApiVersionsRequest::default();
+    wire.send(&request, 0).expect("the kernel takes it");
+    set_patience(wire.socket(), SILENCE);
+    let kind = wire.receive_frame().map_err(|error| error.kind()).err();
+    matches!(
+        kind,
+        Some(std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut)
+    )
+}
+
+fn set_patience(socket: &TcpStream, patience: Duration) {
+    let set = socket.set_read_timeout(Some(patience));
+    set.expect("a socket takes a time limit");
+}
+
+fn connect(broker: &Broker) -> Wire {
+    Wire::connect(broker.address()).expect("the kernel accepts")
+}
+
+/// The connection of the start's own check may still count for a moment.
+fn answered(broker: &Broker) -> Wire {
+    let begun = std::time::Instant::now();
+    loop {
+        let mut wire = connect(broker);
+        match wire.api_versions() {
+            Ok(_) => return wire,
+            Err(error) if begun.elapsed() > Duration::from_secs(20) => panic!("{error}"),
+            Err(_) => std::thread::sleep(Duration::from_millis(20)),
+        }
+    }
+}
