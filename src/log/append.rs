@@ -193,10 +193,7 @@ impl Log {
         let size = header.size_bytes() as u32;
         let config = self.config.clone();
         self.active_mut().on_batch(header, size, &config);
-        if self.epochs.latest() != Some(header.leader_epoch) {
-            self.epochs.assign(header.leader_epoch, header.base_offset);
-            self.epochs_changed = true;
-        }
+        self.begin_epoch(header.leader_epoch);
         self.producers.append(header);
         self.end = LogPoint {
             segment_base: self.end.segment_base,

@@ -268,7 +268,16 @@ impl Log {
         self.producers.len()
     }
 
-    /// The newest epoch that has written.
+    /// A leader takes over: its epoch begins at the log's end, also if it never writes, so that
+    /// whoever asks where that epoch ends gets an answer (KIP-101).
+    pub fn begin_epoch(&mut self, epoch: LeaderEpoch) {
+        if self.epochs.latest() != Some(epoch) {
+            self.epochs.assign(epoch, self.end.offset);
+            self.epochs_changed = true;
+        }
+    }
+
+    /// The newest epoch.
     pub fn last_leader_epoch(&self) -> Option<LeaderEpoch> {
         self.epochs.latest()
     }

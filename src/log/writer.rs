@@ -175,13 +175,26 @@ impl SyncPlan {
     }
 }
 
-/// The directory may be there from an attempt that failed for lack of space.
+/// The directory may be there from an attempt that failed for lack of space; never from another
+/// topic, whose records would come to life behind ours.
 fn create_partition(path: &Path, metadata: &str) -> io::Result<()> {
+    let file = path.join(PARTITION_METADATA);
     match fs::create_dir(path) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        Err(_) if !is_left_from_us(&file, metadata)? => {
+            let other = "the directory belongs to another topic";
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, other));
+        }
         _ => {}
     }
-    fs::write(path.join(PARTITION_METADATA), metadata)
+    fs::write(file, metadata)
+}
+
+fn is_left_from_us(file: &Path, metadata: &str) -> io::Result<bool> {
+    match fs::read_to_string(file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(true),
+        found => found.map(|found| metadata.starts_with(&found)),
+    }
 }
 
 fn create_empty(path: &PathBuf) -> io::Result<()> {

@@ -67,11 +67,12 @@ pub struct Partition<W> {
 
 impl<W> Partition<W> {
     /// Takes the lead of a log: on one node everything that survived is committed.
-    pub fn lead(log: Log, leader_epoch: LeaderEpoch, commit_rule: CommitRule) -> Self {
+    pub fn lead(mut log: Log, leader_epoch: LeaderEpoch, commit_rule: CommitRule) -> Self {
         let high_watermark = match commit_rule {
             CommitRule::Durable => log.durable_end(),
             CommitRule::Written => log.written_end(),
         };
+        log.begin_epoch(leader_epoch);
         Self {
             log,
             leader_epoch,
@@ -118,6 +119,7 @@ impl<W> Partition<W> {
             "leader epochs never go back"
         );
         self.leader_epoch = leader_epoch;
+        self.log.begin_epoch(leader_epoch);
     }
 
     /// Consumers see what lies below.
@@ -146,6 +148,7 @@ impl<W> Partition<W> {
         now_ms: TimestampMs,
         patch: impl FnOnce(&mut [u8]),
     ) -> Result<Placed, PartitionError> {
+        self.check_online()?;
         if let Some(placed) = self.duplicate(header, now_ms)? {
             return Ok(placed);
         }
@@ -164,6 +167,7 @@ impl<W> Partition<W> {
         now_ms: TimestampMs,
         patch: impl FnOnce(&mut [u8]),
     ) -> Result<Adoption, PartitionError> {
+        self.check_online()?;
         if let Some(placed) = self.duplicate(header, now_ms)? {
             return Ok(Adoption::Placed(placed));
         }
@@ -272,6 +276,15 @@ impl<W> Partition<W> {
         Progress {
             answered,
             woken: std::mem::take(&mut self.watchers),
+        }
+    }
+
+    /// Refuses everything once a write or a sync has failed, reads too, as Kafka does: what of the
+    /// log is on the disk is not known, and a duplicate would wait for a sync that never comes.
+    pub fn check_online(&self) -> Result<(), PartitionError> {
+        match self.is_online() {
+            true => Ok(()),
+            false => Err(PartitionError::Storage),
         }
     }
 
@@ -388,6 +401,35 @@ mod tests {
         };
         let failed = partition.log_mut().on_failed(&error, now_ms);
         assert_eq!(failed, Failed::DiskFull { dropped_from: 0 });
+    }
+
+    #[test]
+    fn what_is_offline_refuses_everything_duplicates_too() {
+        let (mut partition, arena) = (partition(), Arena::new(1 << 20).unwrap());
+        assert_eq!(append(&mut partition, &arena, 0, 0), Ok(0));
+        drop(partition.log_mut().plan_flush(&arena).unwrap());
+        let error = FlushError {
+            path: "data/t-0".into(),
+            source: std::io::ErrorKind::Other.into(),
+            stage: Stage::Write,
+        };
+        let failed = partition.log_mut().on_failed(&error, 0);
+        assert_eq!(failed, Failed::Offline);
+        for sequence in [0, 1] {
+            let refused = append(&mut partition, &arena, sequence, 1);
+            assert_eq!(refused, Err(PartitionError::Storage));
+        }
+        assert_eq!(partition.check_online(), Err(PartitionError::Storage));
+    }
+
+    #[test]
+    fn an_epoch_that_never_wrote_has_an_end() {
+        let mut partition = partition();
+        assert_eq!(partition.log().end_offset_for_epoch(0), (0, 0));
+        partition.set_leader_epoch(4);
+        assert_eq!(partition.log().end_offset_for_epoch(4), (4, 0));
+        assert_eq!(partition.log().end_offset_for_epoch(2), (2, 0));
+        assert_eq!(partition.log().end_offset_for_epoch(5), (-1, -1));
     }
 
     #[test]

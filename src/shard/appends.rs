@@ -142,9 +142,10 @@ impl Shard {
         }
     }
 
-    /// Whether a flush under way or to come will make memory evictable.
+    /// Whether a flush or a sync under way or to come will make memory evictable.
     fn has_unflushed(&self) -> bool {
         !self.dirty.is_empty()
+            || !self.unsynced.is_empty()
             || self
                 .partitions
                 .values()

@@ -54,7 +54,8 @@ pub enum ControlReply {
     AutoCreated,
     /// ProducerIds.
     ProducerIds(Result<ProducerIdBlock, ApiError>),
-    /// The metadata log's disk is full: nothing was changed.
+    /// The metadata log took no records: its disk is full, or they are too many for one batch.
+    /// Nothing was changed.
     NoStorage,
 }
 

@@ -27,6 +27,9 @@ pub enum ControlError {
     /// The append was refused.
     #[error("the metadata log cannot be written: {0}")]
     Append(#[from] PartitionError),
+    /// One operation is one batch, so that a crash leaves all of it or nothing.
+    #[error("{0} bytes of records are more than one batch of the metadata log holds")]
+    TooLarge(usize),
     /// Core 0 is ending.
     #[error(transparent)]
     CoreGone(#[from] CoreGone),
@@ -161,7 +164,7 @@ impl Shards {
         if outcome.records.is_empty() {
             return reply(outcome.response);
         }
-        let published = match self.write(&outcome.records).await {
+        let published = match self.write_at_once(&outcome.records).await {
             Ok(changes) => self.publish_all(changes).await,
             Err(error) => Err(error),
         };
@@ -184,6 +187,19 @@ impl Shards {
             .await?;
         }
         Ok(())
+    }
+
+    /// As [`Shards::write`], all or nothing: what one batch cannot hold is refused, as by Kafka.
+    async fn write_at_once(
+        &self,
+        records: &[MetadataRecord],
+    ) -> Result<Vec<Changes>, ControlError> {
+        let encoded = encode_batches(records, self.position());
+        let (bytes, _) = encoded.expect("records of the controller always encode");
+        match Batches::new(&bytes).nth(1) {
+            Some(_) => Err(ControlError::TooLarge(bytes.len())),
+            None => self.append_metadata(bytes).await,
+        }
     }
 
     /// Appends records, waits until they are durable, and replays them.

@@ -31,6 +31,9 @@ impl Owned {
             self.core.sleep(LAZY_SYNC).await;
             let ids: Vec<PartitionId> = self.state.borrow_mut().unsynced.drain().collect();
             self.sync(&shards, &ids).await;
+            if self.after_round() {
+                self.flush_wanted.notify_one();
+            }
         }
     }
 

@@ -8,6 +8,7 @@ use super::topics::LogPositions;
 use super::{Owned, Shard, Shards};
 use crate::log::{AnchorPlan, Checkpoint, Retention, anchor_all};
 use crate::model::{Offset, PartitionId, TopicPartition};
+use crate::partition::Partition;
 
 /// How often derived files are looked after.
 const ANCHOR_INTERVAL: Duration = Duration::from_millis(500);
@@ -190,16 +191,9 @@ impl Owned {
 
     async fn drain(&self, shards: &Shards) {
         loop {
-            let unsynced: Vec<PartitionId> = self.state.borrow_mut().unsynced.drain().collect();
+            let unsynced = self.state.borrow().unsynced();
             self.sync(shards, &unsynced).await;
-            let busy = {
-                let state = self.state.borrow();
-                let busy = |own: &crate::partition::Partition<_>| {
-                    own.is_online() && (own.log().is_busy() || own.log().is_dirty())
-                };
-                state.partitions.values().any(busy)
-            };
-            if !busy {
+            if !self.state.borrow().is_busy() {
                 return;
             }
             self.flush_wanted.notify_one();
@@ -226,6 +220,21 @@ impl Owned {
 }
 
 impl Shard {
+    /// What was written and is not synced, or is being synced.
+    fn unsynced(&self) -> Vec<PartitionId> {
+        let unsynced = self.partitions.iter();
+        let unsynced = unsynced.filter(|(_, own)| own.is_online() && own.log().needs_sync());
+        unsynced.map(|(id, _)| *id).collect()
+    }
+
+    fn is_busy(&self) -> bool {
+        let busy = |own: &Partition<_>| {
+            let log = own.log();
+            own.is_online() && (log.is_busy() || log.is_dirty() || log.needs_sync())
+        };
+        self.partitions.values().any(busy)
+    }
+
     fn plan_closes(&mut self) -> (Vec<PartitionId>, Vec<AnchorPlan>) {
         let idle = self
             .partitions

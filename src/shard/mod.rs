@@ -140,9 +140,11 @@ impl Shard {
         let Some(id) = self.extents.pop_front() else {
             return false;
         };
-        let in_memory = |own: &&mut Partition<_>| own.log().oldest_extent().is_some();
-        let Some(partition) = self.partitions.get_mut(&id).filter(in_memory) else {
-            // It went with its partition or its segment, or a full disk dropped it.
+        let may_go =
+            |own: &&mut Partition<_>| own.is_online() && own.log().oldest_extent().is_some();
+        let Some(partition) = self.partitions.get_mut(&id).filter(may_go) else {
+            // It went with its partition or its segment, or a full disk dropped it; what is offline
+            // keeps its memory and must not keep the core from evicting the rest.
             return true;
         };
         let high_watermark = partition.high_watermark();

@@ -79,17 +79,19 @@ impl Owned {
 
 impl Shard {
     fn plan_lookup(&self, query: &OffsetQuery) -> Lookup {
-        let Some(partition) = self.partitions.get(&query.partition) else {
-            return Lookup::Known(Err(PartitionError::Unknown));
+        let partition = match self.readable(query.partition, query.leader_epoch) {
+            Ok(partition) => partition,
+            Err(error) => return Lookup::Known(Err(error)),
         };
-        if let Err(error) = partition.check_epoch(query.leader_epoch) {
-            return Lookup::Known(Err(error));
-        }
         let log = partition.log();
         let below = partition.high_watermark();
         match query.target {
             OffsetTarget::Earliest => Lookup::Known(Ok(at(partition, log.log_start()))),
-            OffsetTarget::Latest => Lookup::Known(Ok(at(partition, below))),
+            OffsetTarget::Latest => Lookup::Known(Ok(OffsetFound {
+                offset: below,
+                timestamp: -1,
+                leader_epoch: partition.leader_epoch(),
+            })),
             OffsetTarget::Tiered => Lookup::Known(Ok(OffsetFound::NOTHING)),
             OffsetTarget::MaxTimestamp => Lookup::Search {
                 lookup: log.plan_largest_timestamp_lookup(),
@@ -107,11 +109,7 @@ impl Shard {
         queries: &[EpochQuery],
     ) -> Vec<Result<(LeaderEpoch, Offset), PartitionError>> {
         let find = |query: &EpochQuery| {
-            let partition = self
-                .partitions
-                .get(&query.partition)
-                .ok_or(PartitionError::Unknown)?;
-            partition.check_epoch(query.current_leader_epoch)?;
+            let partition = self.readable(query.partition, query.current_leader_epoch)?;
             Ok(partition.log().end_offset_for_epoch(query.leader_epoch))
         };
         queries.iter().map(find).collect()
@@ -136,6 +134,7 @@ impl Shard {
             .partitions
             .get_mut(&id)
             .ok_or(PartitionError::Unknown)?;
+        partition.check_online()?;
         let high_watermark = partition.high_watermark();
         let before = if before == -1 { high_watermark } else { before };
         if !(0..=high_watermark).contains(&before) {

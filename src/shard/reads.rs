@@ -54,6 +54,10 @@ impl Owned {
                 Planned::Cold(done, cold) => (done, cold),
             };
             match cold.locate(&self.dir).await {
+                // The directory's name may be another topic's by now.
+                Ok(_) if !self.state.borrow().leads(request.partition) => {
+                    return Err(PartitionError::Unknown);
+                }
                 Ok(Located::Range(range)) => {
                     done.data = ReadData::File(range);
                     return Ok(done);
@@ -82,6 +86,10 @@ impl Planned {
 }
 
 impl Shard {
+    fn leads(&self, id: PartitionId) -> bool {
+        self.partitions.contains_key(&id)
+    }
+
     /// A partition that may be read by somebody who believes in `epoch`.
     pub(super) fn readable(
         &self,
@@ -89,9 +97,7 @@ impl Shard {
         epoch: LeaderEpoch,
     ) -> Result<&Partition<AppendTicket>, PartitionError> {
         let partition = self.partitions.get(&id).ok_or(PartitionError::Unknown)?;
-        if !partition.is_online() {
-            return Err(PartitionError::Storage);
-        }
+        partition.check_online()?;
         partition.check_epoch(epoch)?;
         Ok(partition)
     }

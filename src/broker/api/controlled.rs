@@ -1,7 +1,7 @@
 //! Requests that the controller answers: what the caller may not do is taken out before, and
 //! answered here.
 
-/// Puts a call to the controller; `None` where its disk is full and nothing was changed.
+/// Puts a call to the controller; `None` where its log took no records and nothing was changed.
 macro_rules! ask_controller {
     ($cx:expr, $call:ident($($argument:expr),+)) => {
         match $cx.shards.control($crate::shard::ControlCall::$call($($argument),+)).await? {
