@@ -8,7 +8,7 @@
 //! Nothing is touched before it is used, so a large budget costs nothing while it is idle. The
 //! region is twice the budget of address space, so that free memory in unlucky places cannot make
 //! a large request fail: what is *used* is what counts against the budget, and physical memory of
-//! free runs is given back when more than the budget has been touched. (Free holes below 2 MiB
+//! free runs is given back when more than the budget has been touched. (Free holes below 256 KiB
 //! stay resident, so a badly fragmented arena can hold somewhat more than its budget.)
 
 mod bitset;

@@ -10,8 +10,9 @@ use std::sync::atomic::{AtomicIsize, AtomicU32, AtomicU64, Ordering, fence};
 
 /// Address space per byte of budget; see the module's comment.
 const ADDRESS_SPACE_FACTOR: usize = 2;
-const HUGE_PAGE_PAGES: usize = HUGE_PAGE_BYTES / PAGE_BYTES;
-const HUGE_PAGE_ORDER: usize = HUGE_PAGE_PAGES.trailing_zeros() as usize;
+/// Physical memory is counted and given back in units of so many pages (256 KiB).
+const GRANULE_PAGES: usize = 64;
+const GRANULE_ORDER: usize = GRANULE_PAGES.trailing_zeros() as usize;
 /// End of the list of returned blocks.
 const EMPTY: u32 = 0;
 /// In place of the list once the arena's owner is gone.
@@ -45,7 +46,7 @@ struct Local {
     used_pages: usize,
     /// Blocks that are out, or returned and not yet taken back.
     blocks_out: usize,
-    /// For each huge page, whether it may be physically there.
+    /// For each granule, whether it may be physically there.
     resident: Vec<bool>,
     resident_count: usize,
 }
@@ -71,7 +72,7 @@ impl Shared {
             buddy: Buddy::new(pages),
             used_pages: 0,
             blocks_out: 0,
-            resident: vec![false; pages / HUGE_PAGE_PAGES],
+            resident: vec![false; pages / GRANULE_PAGES],
             resident_count: 0,
         };
         let shared = Box::new(Self {
@@ -176,32 +177,29 @@ impl Shared {
 
     /// Counts what a block may touch; over budget, the memory of free runs goes back to the host.
     fn mark_resident(&self, local: &mut Local, first: usize, pages: usize) {
-        let (from, to) = (
-            first / HUGE_PAGE_PAGES,
-            (first + pages - 1) / HUGE_PAGE_PAGES,
-        );
+        let (from, to) = (first / GRANULE_PAGES, (first + pages - 1) / GRANULE_PAGES);
         let mut fresh = 0;
         for resident in &mut local.resident[from..=to] {
             fresh += usize::from(!std::mem::replace(resident, true));
         }
         local.resident_count += fresh;
-        if fresh > 0 && local.resident_count * HUGE_PAGE_PAGES > self.budget_pages {
+        if fresh > 0 && local.resident_count * GRANULE_PAGES > self.budget_pages {
             self.release_free(local);
         }
     }
 
     fn release_free(&self, local: &mut Local) {
         local.buddy.merge_kept();
-        for (first, pages) in local.buddy.free_blocks(HUGE_PAGE_ORDER) {
-            let huge = first / HUGE_PAGE_PAGES..(first + pages) / HUGE_PAGE_PAGES;
-            let freed = local.resident[huge.clone()]
+        for (first, pages) in local.buddy.free_blocks(GRANULE_ORDER) {
+            let granules = first / GRANULE_PAGES..(first + pages) / GRANULE_PAGES;
+            let freed = local.resident[granules.clone()]
                 .iter()
                 .filter(|there| **there)
                 .count();
             if freed > 0 {
                 // SAFETY: the run is free: no chunk, hence no reference, points into it.
                 unsafe { self.region.release(first * PAGE_BYTES, pages * PAGE_BYTES) };
-                local.resident[huge].fill(false);
+                local.resident[granules].fill(false);
                 local.resident_count -= freed;
             }
         }
