@@ -14,6 +14,12 @@ use rdkafka::message::Message;
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
+const SETTINGS: [&str; 4] = [
+    "--set",
+    "log.segment.bytes=8388608",
+    "--set",
+    "num.partitions=3",
+];
 const WAIT: Duration = Duration::from_secs(60);
 const TOPIC: &str = "large";
 /// The partition of each producer: two have one of their own, two share one.
@@ -21,28 +27,66 @@ const PARTITION_OF: [i32; 4] = [0, 1, 2, 2];
 
 #[test]
 fn large_batches_come_back_byte_by_byte() {
-    let mut broker = Broker::start(&[
-        "--set",
-        "log.segment.bytes=8388608",
-        "--set",
-        "num.partitions=3",
-    ]);
-    let (bootstrap, seed) = (broker.bootstrap(), seed());
-    let records = setting("KLAMM_RECORDS", 1_500) as u32;
-    create(&bootstrap);
-    let producers = (0..PARTITION_OF.len() as u32).map(|number| {
-        let bootstrap = bootstrap.clone();
-        thread::spawn(move || produce(&bootstrap, seed, number, records))
-    });
-    let producers: Vec<_> = producers.collect();
-    producers
-        .into_iter()
-        .for_each(|producer| producer.join().expect("everything is acknowledged"));
-    read_back(&bootstrap, seed, records);
+    let mut broker = Broker::start(&SETTINGS);
+    let sent = Sent::to(&broker);
+    sent.read_back();
     if broker.is_ours() {
         broker.kill();
         broker.start_again();
-        read_back(&bootstrap, seed, records);
+        sent.read_back();
+    }
+}
+
+#[test]
+fn on_their_own_core_they_are_received_in_place() {
+    let mut broker = Broker::start(&[&SETTINGS[..], &["--cores", "1"]].concat());
+    if !broker.is_klamm() {
+        return;
+    }
+    let sent = Sent::to(&broker);
+    sent.read_back();
+    broker.stop();
+    assert!(received_in_place(&broker.output()) > 0);
+    broker.start_again();
+    sent.read_back();
+}
+
+/// What the cores said when they closed.
+fn received_in_place(output: &str) -> u64 {
+    let line = output.lines().find(|line| line.contains("in place"));
+    let (before, _) = line
+        .and_then(|line| line.split_once(" of them"))
+        .expect(output);
+    let number = before.rsplit(' ').next();
+    number.expect("a word").parse().expect("a number")
+}
+
+/// What was produced, with what it can be told from.
+struct Sent {
+    bootstrap: String,
+    seed: u64,
+    records: u32,
+}
+
+impl Sent {
+    fn to(broker: &Broker) -> Self {
+        let sent = Self {
+            bootstrap: broker.bootstrap(),
+            seed: seed(),
+            records: setting("KLAMM_RECORDS", 1_500) as u32,
+        };
+        create(&sent.bootstrap);
+        thread::scope(|scope| {
+            for number in 0..PARTITION_OF.len() as u32 {
+                let sent = &sent;
+                scope.spawn(move || produce(&sent.bootstrap, sent.seed, number, sent.records));
+            }
+        });
+        sent
+    }
+
+    fn read_back(&self) {
+        read_back(&self.bootstrap, self.seed, self.records);
     }
 }
 

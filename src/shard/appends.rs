@@ -206,7 +206,10 @@ impl Shard {
             BatchBytes::Shared(bytes) => bytes,
             BatchBytes::InPlace { chunk, at } => {
                 match partition.adopt(chunk, at, header, now_ms, patch)? {
-                    Adoption::Placed(placed) => return Ok(placed),
+                    Adoption::Placed(placed) => {
+                        self.batches_in_place += 1;
+                        return Ok(placed);
+                    }
                     Adoption::Moved(chunk) => shared(chunk, at..at + size),
                 }
             }

@@ -183,10 +183,13 @@ impl Owned {
 
     /// What the core did in its life, in one line.
     fn sum_up(&self) {
-        let (stats, batches) = (self.core.stats(), self.state.borrow().batches_appended);
+        let (stats, state) = (self.core.stats(), self.state.borrow());
+        let (batches, in_place) = (state.batches_appended, state.batches_in_place);
         let each = batches as f64 / stats.direct_writes.max(1) as f64;
-        let id = self.core.id();
-        log::info!("core {id}: {batches} batches, {each:.1} each direct write; {stats}");
+        log::info!(
+            "core {}: {batches} batches, {in_place} of them received in place, {each:.1} each direct write; {stats}",
+            self.core.id()
+        );
     }
 
     async fn drain(&self, shards: &Shards) {

@@ -78,6 +78,8 @@ struct Shard {
     points: Points,
     /// Batches that were given a place, for the summary at the end.
     batches_appended: u64,
+    /// Those of them that were received where they are written from.
+    batches_in_place: u64,
     closing: bool,
 }
 
@@ -109,6 +111,7 @@ impl Shard {
             doomed: Vec::new(),
             points: Points::default(),
             batches_appended: 0,
+            batches_in_place: 0,
             closing: false,
         }
     }

@@ -4,7 +4,6 @@
 //!            partitions that are not there are left out. CLUSTER_AUTHORIZATION_FAILED, from v3
 //!            on also told so, unless the caller may describe the cluster.
 //! Versions:  v2 flexible · v3 top-level error · v4 volume sizes (KIP-827) · v5 cordoned (KIP-1066)
-//! Not done:  the size of the volume is -1, only what is free on it is told
 
 use std::collections::HashMap;
 use std::path::{Path, absolute};

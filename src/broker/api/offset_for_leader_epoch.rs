@@ -1,9 +1,8 @@
 //! OffsetForLeaderEpoch (key 23), v2-4
 //!
 //! Behaviour: the end of the largest epoch not above the one asked for (KIP-101), −1 and −1 where
-//!            there is none. A consumer finds out with it whether its position was cut off.
+//!            there is none; the newest ends at the log's end. A consumer finds out with it whether its position was cut off.
 //! Versions:  v2 current leader epoch (KIP-320) · v3 replica id · v4 flexible
-//! Not done:  followers are answered as consumers are: up to the high watermark
 
 use super::by_core::{ask_owners, find_partition};
 use crate::broker::authorization::{Operation, Resource};

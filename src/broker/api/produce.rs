@@ -25,13 +25,14 @@ use crate::model::{CoreId, Offset, PartitionId, TimestampMs, Uuid};
 use crate::partition::Promise;
 use crate::protocol::error_code::ErrorCode;
 use crate::protocol::message::produce::{
-    BatchIndexAndErrorMessage, PartitionProduceResponse, ProduceRequest, ProduceResponse,
-    TopicProduceResponse,
+    BatchIndexAndErrorMessage, PartitionProduceData, PartitionProduceResponse, ProduceRequest,
+    ProduceResponse, TopicProduceData, TopicProduceResponse,
 };
 use crate::protocol::record::{
     Codec, Compression, RecordError, Rules, Step, TargetCompression, TimestampType, Validated,
     Validation,
 };
+use crate::protocol::wire::RecordsField;
 use crate::shard::{AppendBatch, AppendCall, AppendDone, BatchBytes, topic_config};
 
 /// So much of a batch is validated before the core looks after its other work.
@@ -127,7 +128,7 @@ pub(in crate::broker) async fn start(
     Ok(Started::Later(Box::pin(finish(placed, promise, pending))))
 }
 
-/// Validates each batch and finds the core it belongs to.
+/// Validates each batch; what every partition of the request has become.
 async fn share_out(
     cx: &Context,
     request: &Request,
@@ -138,51 +139,15 @@ async fn share_out(
     let image = cx.image();
     let (mut topics, mut items) = (Vec::new(), Vec::new());
     for (at, data) in message.topic_data.iter().enumerate() {
-        let topic = find_topic(&image, request.version, data.name, data.topic_id);
         topics.push(Topic {
             name: data.name.to_owned(),
             id: data.topic_id,
         });
-        let admitted = topic.and_then(|topic| {
-            admit(cx, request, topic)?;
-            Ok((topic, topic_config(&cx.config(), &image, &topic.name)))
-        });
+        let admitted = admit(cx, request, &image, data);
         for part in &data.partition_data {
-            let bytes = part
-                .records
-                .as_ref()
-                .and_then(|field| field.bytes())
-                .unwrap_or_default();
-            let batch = match &admitted {
-                Err(code) => Err(Refusal::from(*code)),
-                Ok((topic, config)) => {
-                    let id = PartitionId {
-                        topic_id: topic.id,
-                        index: part.index,
-                    };
-                    prepare(
-                        cx,
-                        request,
-                        topic,
-                        config,
-                        id,
-                        range_in(frame, bytes),
-                        bytes,
-                    )
-                    .await
-                }
-            };
-            let share = match batch {
+            let share = match prepare(cx, request, &admitted, part, frame).await {
+                Ok(batch) => send(cx, batch, ready),
                 Err(refusal) => Share::Refused(refusal),
-                Ok(batch) => {
-                    let core = cx.shards.owner(batch.partition);
-                    let batches = ready.entry(core).or_default();
-                    batches.push(batch);
-                    Share::Sent {
-                        core,
-                        at: batches.len() - 1,
-                    }
-                }
             };
             items.push(Item {
                 topic: at,
@@ -190,8 +155,24 @@ async fn share_out(
                 share,
             });
         }
+        cx.core.breathe().await;
     }
     (topics, items)
+}
+
+/// Puts a batch among those of the core it belongs to.
+fn send(cx: &Context, batch: Ready, ready: &mut BTreeMap<CoreId, Vec<Ready>>) -> Share {
+    let core = cx.shards.owner(batch.partition);
+    let batches = ready.entry(core).or_default();
+    batches.push(batch);
+    let at = batches.len() - 1;
+    Share::Sent { core, at }
+}
+
+/// A topic that the sender may write to.
+struct Admitted<'i> {
+    topic: &'i TopicImage,
+    config: TopicConfig,
 }
 
 fn find_topic<'i>(
@@ -199,14 +180,21 @@ fn find_topic<'i>(
     version: i16,
     name: &str,
     id: Uuid,
-) -> Result<&'i std::sync::Arc<TopicImage>, ErrorCode> {
+) -> Result<&'i TopicImage, ErrorCode> {
     match version {
         13.. => image.topic_by_id(id).ok_or(ErrorCode::UnknownTopicId),
         _ => image.topic(name).ok_or(ErrorCode::UnknownTopicOrPartition),
     }
+    .map(AsRef::as_ref)
 }
 
-fn admit(cx: &Context, request: &Request, topic: &TopicImage) -> Result<(), ErrorCode> {
+fn admit<'i>(
+    cx: &Context,
+    request: &Request,
+    image: &'i MetadataImage,
+    data: &TopicProduceData<'_>,
+) -> Result<Admitted<'i>, ErrorCode> {
+    let topic = find_topic(image, request.version, data.name, data.topic_id)?;
     if !cx.may(request, Operation::Write, Resource::Topic(&topic.name)) {
         return Err(ErrorCode::TopicAuthorizationFailed);
     }
@@ -214,21 +202,27 @@ fn admit(cx: &Context, request: &Request, topic: &TopicImage) -> Result<(), Erro
     if crate::metadata::is_internal(&topic.name) && !by_admin {
         return Err(ErrorCode::InvalidTopicException);
     }
-    Ok(())
+    let config = topic_config(&cx.config(), image, &topic.name);
+    Ok(Admitted { topic, config })
 }
 
 async fn prepare(
     cx: &Context,
     request: &Request,
-    topic: &TopicImage,
-    config: &TopicConfig,
-    partition: PartitionId,
-    range: Range<usize>,
-    bytes: &[u8],
+    admitted: &Result<Admitted<'_>, ErrorCode>,
+    part: &PartitionProduceData<'_>,
+    frame: &[u8],
 ) -> Result<Ready, Refusal> {
-    if topic.partition(partition.index).is_none() {
+    let Admitted { topic, config } = admitted.as_ref().map_err(|code| *code)?;
+    let partition = PartitionId {
+        topic_id: topic.id,
+        index: part.index,
+    };
+    if topic.partition(part.index).is_none() {
         return Err(ErrorCode::UnknownTopicOrPartition.into());
     }
+    let records = part.records.as_ref().and_then(RecordsField::bytes);
+    let bytes = records.unwrap_or_default();
     let rules = rules(cx, request.version, config);
     let validated = validate(cx, bytes, &rules).await?;
     if validated.header.is_transactional() {
@@ -236,7 +230,7 @@ async fn prepare(
     }
     Ok(Ready {
         partition,
-        range,
+        range: range_in(frame, bytes),
         validated,
     })
 }
