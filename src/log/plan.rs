@@ -34,6 +34,8 @@ pub(super) struct SegmentWrite {
     pub(super) create: bool,
     pub(super) allocated: u64,
     pub(super) allocate_to: u64,
+    /// Whether the first block was written before and is repeated, to go on in it.
+    pub(super) repeats_block: bool,
     pub(super) pieces: Pieces,
 }
 
@@ -238,6 +240,7 @@ impl Log {
                 true => self.allocation(segment.allocated, needed),
                 false => needed.max(segment.allocated),
             },
+            repeats_block: !u64::from(from).is_multiple_of(BLOCK_BYTES as u64),
             pieces,
         })
     }

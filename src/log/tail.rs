@@ -281,6 +281,23 @@ impl Tail {
 }
 
 impl Pieces {
+    /// Takes the first block off, if there is more than that.
+    pub(super) fn take_first_block(&mut self) -> Option<Chunk> {
+        let only_one = self.chunks.len() == 1;
+        let first = self.chunks.first_mut()?;
+        let block = match first.len() {
+            BLOCK_BYTES if only_one => return None,
+            BLOCK_BYTES => self.chunks.remove(0),
+            len => {
+                let block = first.slice(0..BLOCK_BYTES);
+                *first = first.slice(BLOCK_BYTES..len);
+                block
+            }
+        };
+        self.position += BLOCK_BYTES as u64;
+        Some(block)
+    }
+
     /// The file's byte after the last piece.
     pub(super) fn end(&self) -> u64 {
         let bytes: usize = self.chunks.iter().map(|chunk| chunk.len()).sum();
@@ -414,6 +431,24 @@ mod tests {
             let pieces = tail.pieces(&arena, 0, from as u64);
             let start = from - from % BLOCK_BYTES;
             assert_eq!(joined(&pieces.chunks), image[start..], "from {from}");
+        }
+    }
+
+    #[test]
+    fn the_first_block_can_be_taken_off() {
+        let arena = arena();
+        let (tail, mut image) = tail(&arena, 0, &MIXED);
+        image.resize(image.len().next_multiple_of(BLOCK_BYTES), 0);
+        for from in (0..image.len() as u64).step_by(777) {
+            let mut pieces = tail.pieces(&arena, 0, from);
+            let (start, end) = (pieces.position, pieces.end());
+            let block = pieces.take_first_block();
+            assert_eq!(block.is_some(), end - start > BLOCK_BYTES as u64);
+            let rest = joined(&pieces.chunks);
+            let both = [block.map_or(Vec::new(), |block| block.to_vec()), rest].concat();
+            assert_eq!(both, image[start as usize..]);
+            assert_eq!(pieces.end(), end);
+            assert!(pieces.chunks.iter().all(Chunk::is_aligned));
         }
     }
 

@@ -67,9 +67,23 @@ impl SegmentWrite {
         let file = dir.writable(path, self.base).await?;
         self.allocate(&file).await?;
         let head = self.read_head(dir, path).await?;
-        let chunks = std::mem::take(&mut self.pieces.chunks);
-        file.write_at(chunks, self.pieces.position).await?;
+        self.write_pieces(&file).await?;
         Ok(head)
+    }
+
+    /// A block that was written before goes by itself: a direct write across the end of what was
+    /// ever written is refused where it may not wait, and io_uring hands it to a worker then.
+    async fn write_pieces(&mut self, file: &File) -> io::Result<()> {
+        let start = self.pieces.position;
+        let repeated = match self.repeats_block {
+            true => self.pieces.take_first_block(),
+            false => None,
+        };
+        let mut writes = Vec::with_capacity(2);
+        writes.extend(repeated.map(|block| file.write_at(vec![block], start)));
+        let chunks = std::mem::take(&mut self.pieces.chunks);
+        writes.push(file.write_at(chunks, self.pieces.position));
+        join_all(writes).await.into_iter().collect()
     }
 
     /// Grows the file ahead of the data, or just as far as is needed if there is no space for more.
