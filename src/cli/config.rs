@@ -58,13 +58,15 @@ pub(super) fn run(args: &ConfigArgs) -> Result<(), CliError> {
     for warning in &loaded.warnings {
         log::warn!("{warning}");
     }
-    for setting in config::settings()
-        .iter()
-        .filter(|setting| setting.scope != Scope::Hidden)
-    {
-        if let Some(line) = line(setting, &loaded.config.settings, args.changed) {
-            output.line(line)?;
-        }
+    let known = config::settings().iter();
+    let open = known.filter(|setting| setting.scope != Scope::Hidden);
+    let lines = open.filter_map(|setting| line(setting, &loaded.config.settings, args.changed));
+    let lines: Vec<String> = lines.collect();
+    if lines.is_empty() {
+        output.line("every setting has its default")?;
+    }
+    for line in lines {
+        output.line(line)?;
     }
     Ok(output.flush()?)
 }

@@ -185,6 +185,9 @@ impl Owned {
     fn sum_up(&self) {
         let (stats, state) = (self.core.stats(), self.state.borrow());
         let (batches, in_place) = (state.batches_appended, state.batches_in_place);
+        if batches == 0 && stats.reads == 0 && stats.sendfiles == 0 {
+            return;
+        }
         let each = batches as f64 / stats.direct_writes.max(1) as f64;
         log::info!(
             "core {}: {batches} batches, {in_place} of them received in place, {each:.1} each direct write; {stats}",
