@@ -3,10 +3,10 @@
 mod broker_process;
 
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use broker_process::Broker;
-use broker_process::wire::Wire;
+use broker_process::wire::{Wire, fetch_request};
 
 /// Long enough for a broker that would answer to have answered.
 const SILENCE: Duration = Duration::from_millis(700);
@@ -116,4 +116,32 @@ fn answered(broker: &Broker) -> Wire {
             Err(_) => std::thread::sleep(Duration::from_millis(20)),
         }
     }
+}
+
+#[test]
+fn a_fetch_whose_client_is_gone_holds_nothing() {
+    let broker = Broker::start(&[]);
+    if !broker.is_klamm() {
+        return;
+    }
+    let mut keeper = answered(&broker);
+    let created = keeper.create_topic("quiet", 1, &[]).expect("an answer");
+    assert_eq!(created.topics[0].error_code, 0);
+    let before = broker.usage().descriptors;
+    for _ in 0..50 {
+        let waiting = fetch_request("quiet", 0, 0, 1 << 20)
+            .with_max_wait_ms(i32::MAX)
+            .with_min_bytes(1 << 20);
+        let mut wire = answered(&broker);
+        // The second one waits behind the first.
+        for _ in 0..2 {
+            wire.send(&waiting, 8).expect("sent");
+        }
+    }
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while broker.usage().descriptors > before + 5 {
+        assert!(Instant::now() < deadline, "the connections stay open");
+        std::thread::sleep(SILENCE / 10);
+    }
+    keeper.api_versions().expect("it serves");
 }

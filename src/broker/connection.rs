@@ -2,9 +2,9 @@
 //!
 //! Two tasks share it. The reader starts a request and goes on to the next one as soon as the
 //! first has its place (a produce waits for its flush elsewhere); the sender takes responses in
-//! the order of their requests. Both are bounded: when too many responses wait, or a second fetch
-//! arrives while one waits for records, the reader stops reading, and so, through the socket, does
-//! the client. When the reader meets the end, what waits is dropped, as Kafka does.
+//! the order of their requests. Both are bounded: when too many responses wait, the reader stops
+//! reading, and so, through the socket, does the client. When the reader meets the end, what waits
+//! is dropped, as Kafka does.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use super::placement::{self, Frame};
 use crate::protocol::api_key::ApiKey;
 use crate::protocol::frame::{FrameError, RequestHead};
 use crate::runtime::Conn;
-use crate::runtime::sync::{Either, Notify, Semaphore, mpsc, race};
+use crate::runtime::sync::{Either, Notify, mpsc, race};
 
 /// Why a connection ended, other than by the client's wish.
 #[derive(Debug, thiserror::Error)]
@@ -80,12 +80,11 @@ async fn read_requests(
     let limits = receive_limits(cx);
     let start = |early: &[u8]| placement::start_of_frame(cx, early);
     let mut frames = Frames::new(cx.core.clone(), conn.clone(), budget, limits, &start);
-    let fetching = Semaphore::new(1);
     while let Some(frame) = frames.next().await? {
         place.on_use();
         let request = parse(frame, *listener)?;
         let started = match request.api {
-            ApiKey::Fetch => start_fetch(cx, request, &fetching).await?,
+            ApiKey::Fetch => in_turn(cx, request),
             _ => dispatch::start(cx, request).await?,
         };
         if responses.send(started).await.is_err() {
@@ -95,21 +94,17 @@ async fn read_requests(
     Ok(())
 }
 
-/// A waiting fetch holds what it asked for, which may be large: one at a time.
-async fn start_fetch(
-    cx: &Rc<Context>,
-    request: Request,
-    fetching: &Semaphore,
-) -> Result<Started, CloseConnection> {
-    let permit = fetching.acquire(1).await;
-    Ok(match dispatch::start(cx, request).await? {
-        Started::Later(response) => Started::Later(Box::pin(async move {
-            let response = response.await;
-            drop(permit);
-            response
-        })),
-        ready => ready,
-    })
+/// A fetch begins when all responses before its own are sent, as in Kafka: decoded it may be large
+/// and wait for long, so only one at a time is. Until then it is a frame, and the reader reads on
+/// and sees when the client goes.
+fn in_turn(cx: &Rc<Context>, request: Request) -> Started {
+    let cx = cx.clone();
+    Started::Later(Box::pin(async move {
+        match dispatch::start(&cx, request).await? {
+            Started::Ready(response) => Ok(response),
+            Started::Later(response) => response.await,
+        }
+    }))
 }
 
 fn receive_limits(cx: &Context) -> ReceiveLimits {
