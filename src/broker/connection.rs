@@ -97,8 +97,9 @@ async fn read_requests(
 /// A fetch begins when all responses before its own are sent, as in Kafka: decoded it may be large
 /// and wait for long, so only one at a time is. Until then it is a frame, and the reader reads on
 /// and sees when the client goes.
-fn in_turn(cx: &Rc<Context>, request: Request) -> Started {
+fn in_turn(cx: &Rc<Context>, mut request: Request) -> Started {
     let cx = cx.clone();
+    request.frame = std::mem::take(&mut request.frame).detached();
     Started::Later(Box::pin(async move {
         match dispatch::start(&cx, request).await? {
             Started::Ready(response) => Ok(response),

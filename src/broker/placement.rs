@@ -33,6 +33,17 @@ pub(super) enum Frame {
 }
 
 impl Frame {
+    /// A frame that can wait for long: a small slice would keep everything from reuse that was
+    /// received together with it; a large frame has memory of its own anyway.
+    pub(super) fn detached(self) -> Self {
+        match self {
+            Self::Shared(slice) if slice.len() < BATCH_BYTES_MIN => {
+                Self::Shared(Chunk::from_vec(slice.to_vec()))
+            }
+            other => other,
+        }
+    }
+
     /// Gives up the batch at `range`; a frame in place has but one, and is empty then.
     pub(super) fn take_batch(&mut self, range: Range<usize>) -> BatchBytes {
         match std::mem::take(self) {
