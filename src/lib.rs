@@ -6,7 +6,7 @@
 //! # Layout
 //!
 //! 1. [`model`]: the nouns every room shares (pure). [`sys`]: the only `unsafe`: aligned memory,
-//!    system calls. [`config`]: every setting, its default and its meaning (pure).
+//!    system calls. [`plot`]: line charts as SVG (pure). [`config`]: every setting, its default and its meaning (pure).
 //! 2. [`protocol`]: Kafka's bytes: messages, frames, record batches (pure). [`runtime`]: the
 //!    cores: executors, rings, files, sockets, mailboxes; glommio lives here and nowhere else.
 //! 3. [`metadata`]: the cluster's state as records, image and controller (pure). [`log`]: one
@@ -14,8 +14,9 @@
 //! 4. [`partition`]: leadership, high watermark and waiting requests of one partition.
 //! 5. [`shard`]: the one actor of a core, owner of its partitions.
 //! 6. [`broker`]: the Kafka server: connections, one file per API.
-//! 7. [`cli`]: one file per subcommand.
+//! 7. [`bench`]: load and measurement, above [`client`] alone. [`cli`]: one file per subcommand.
 
+pub mod bench;
 pub mod broker;
 pub mod cli;
 pub mod client;
@@ -24,6 +25,7 @@ pub mod log;
 pub mod metadata;
 pub mod model;
 pub mod partition;
+pub mod plot;
 pub mod protocol;
 pub mod runtime;
 pub mod shard;

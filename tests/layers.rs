@@ -8,24 +8,43 @@ use std::path::{Path, PathBuf};
 
 /// Lowest first.
 const LAYERS: &[&[&str]] = &[
-    &["model", "sys"],
+    &["model", "sys", "plot"],
     &["config"],
     &["protocol", "runtime"],
     &["metadata", "log", "client"],
     &["partition"],
     &["shard"],
-    &["broker"],
+    &["broker", "bench"],
     &["cli"],
 ];
 /// Rooms that may not reach the outside world: time, randomness and I/O are arguments there.
-const PURE: &[&str] = &["model", "config", "protocol", "metadata", "partition"];
+const PURE: &[&str] = &[
+    "model",
+    "plot",
+    "config",
+    "protocol",
+    "metadata",
+    "partition",
+];
 /// Rooms that decide but never wait: a borrow of their state cannot cross an await.
-const AWAITLESS: &[&str] = &["model", "config", "protocol", "metadata", "partition"];
+const AWAITLESS: &[&str] = &[
+    "model",
+    "plot",
+    "config",
+    "protocol",
+    "metadata",
+    "partition",
+];
 /// Columns that keep their distance although the layer order would allow it.
 const APART: &[(&str, &str)] = &[
     ("cli", "shard"),
     ("cli", "partition"),
     ("client", "runtime"),
+    ("bench", "shard"),
+    ("bench", "partition"),
+    ("bench", "log"),
+    ("bench", "metadata"),
+    ("bench", "runtime"),
     ("protocol", "config"),
 ];
 /// What a pure room must not name.

@@ -1,0 +1,1 @@
+//! Line charts as SVG. Pure: values in, text out.
