@@ -1,0 +1,124 @@
+//! `klamm bench` in steps: it waits for us before and after the window.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use klamm::bench::Report;
+
+use crate::Outcome;
+use crate::args::Args;
+use crate::columns::Column;
+
+/// A load that was started.
+#[derive(Debug)]
+pub(crate) struct Load {
+    child: Child,
+    stdin: ChildStdin,
+    stdout: BufReader<ChildStdout>,
+    json: PathBuf,
+    /// The command, for the page.
+    pub(crate) command: String,
+}
+
+/// What to put on a broker.
+#[derive(Clone, Debug)]
+pub(crate) struct Request<'a> {
+    pub(crate) workload: &'a str,
+    pub(crate) extra: &'a [String],
+    pub(crate) column: &'a Column,
+    pub(crate) address: &'a str,
+    pub(crate) verify: bool,
+}
+
+impl Load {
+    /// Starts it; [`Load::await_step`] tells when it is ready.
+    pub(crate) fn start(request: &Request<'_>, args: &Args) -> Outcome<Self> {
+        let json = args.state.join("load.json");
+        let _ = std::fs::remove_file(&json);
+        let words = words(request, args, &json)?;
+        let mut child = Command::new(&words[0])
+            .args(&words[1..])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        Ok(Self {
+            stdin: child.stdin.take().ok_or("no stdin")?,
+            stdout: BufReader::new(child.stdout.take().ok_or("no stdout")?),
+            child,
+            json,
+            command: words.join(" "),
+        })
+    }
+
+    /// Waits for one of `ready`, `done`, `verified`.
+    pub(crate) fn await_step(&mut self, step: &str) -> Outcome<()> {
+        let mut line = String::new();
+        self.stdout.read_line(&mut line)?;
+        match line.trim() == step {
+            true => Ok(()),
+            false => Err(self.complaint(step, &line).into()),
+        }
+    }
+
+    /// Lets it go on.
+    pub(crate) fn go_on(&mut self) -> Outcome<()> {
+        self.stdin.write_all(b"\n")?;
+        Ok(self.stdin.flush()?)
+    }
+
+    /// Its result, once it has ended.
+    pub(crate) fn report(mut self) -> Outcome<Report> {
+        self.child.wait()?;
+        Ok(serde_json::from_slice(&std::fs::read(&self.json)?)?)
+    }
+
+    fn complaint(&mut self, step: &str, found: &str) -> String {
+        let _ = self.child.kill();
+        let command = &self.command;
+        format!("`{command}` said {found:?} instead of {step:?}")
+    }
+}
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn words(request: &Request<'_>, args: &Args, json: &Path) -> Outcome<Vec<String>> {
+    let mut words = Vec::new();
+    if let Some(cores) = args.load_cores() {
+        words.extend(["taskset", "-c", cores].map(str::to_owned));
+    }
+    words.push(args.klamm.canonicalize()?.display().to_string());
+    words.extend(
+        [
+            "bench",
+            request.workload,
+            "--bootstrap-server",
+            request.address,
+        ]
+        .map(str::to_owned),
+    );
+    words.extend([
+        "--steps".to_owned(),
+        "--json".to_owned(),
+        json.display().to_string(),
+    ]);
+    if let Some(cores) = args.load_cores() {
+        words.extend(["--cores".to_owned(), cores.to_owned()]);
+    }
+    for (name, value) in request.column.topic_configs {
+        words.extend(["--topic-config".to_owned(), format!("{name}={value}")]);
+    }
+    if let Some(seconds) = args.seconds {
+        words.extend(["--seconds".to_owned(), seconds.to_string()]);
+    }
+    if !request.verify {
+        words.push("--no-verify".to_owned());
+    }
+    words.extend(request.extra.iter().cloned());
+    Ok(words)
+}
