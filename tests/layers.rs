@@ -11,8 +11,8 @@ const LAYERS: &[&[&str]] = &[
     &["model", "sys"],
     &["config"],
     &["protocol", "runtime"],
-    &["metadata", "log", "client"],
-    &["partition"],
+    &["metadata", "log", "client", "probe"],
+    &["partition", "doctor"],
     &["shard"],
     &["broker"],
     &["cli"],
@@ -27,6 +27,8 @@ const APART: &[(&str, &str)] = &[
     ("cli", "partition"),
     ("client", "runtime"),
     ("protocol", "config"),
+    ("probe", "runtime"),
+    ("probe", "config"),
 ];
 /// What a pure room must not name.
 const IMPURE: &[&str] = &[
