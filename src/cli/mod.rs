@@ -10,6 +10,7 @@ mod dump_log;
 mod error;
 mod host;
 mod output;
+mod probe;
 mod produce;
 mod record_json;
 mod serve;
@@ -66,6 +67,7 @@ enum Command {
     DumpLog(dump_log::DumpLogArgs),
     Config(config::ConfigArgs),
     Api(api::ApiArgs),
+    Probe(probe::ProbeArgs),
 }
 
 impl Cli {
@@ -79,6 +81,7 @@ impl Cli {
             Some(Command::DumpLog(args)) => dump_log::run(&args),
             Some(Command::Config(args)) => config::run(&args),
             Some(Command::Api(args)) => api::run(&args),
+            Some(Command::Probe(args)) => probe::run(&args),
         }
     }
 
