@@ -23,6 +23,15 @@ pub fn io_uring_switch() -> Option<u32> {
         .ok()
 }
 
+/// Whether the kernel's clock is held by a time server; `None` where it may not be asked.
+pub fn clock_is_synchronized() -> Option<bool> {
+    // SAFETY: a structure of integers, for which zero is a value: nothing is to be set.
+    let mut clock: libc::timex = unsafe { std::mem::zeroed() };
+    // SAFETY: a structure that is ours.
+    let state = unsafe { libc::adjtimex(&mut clock) };
+    (state >= 0).then_some(clock.status & libc::STA_UNSYNC == 0)
+}
+
 /// The kernel's release, e.g. `6.18.1`.
 pub fn kernel_release() -> String {
     rustix::system::uname()
