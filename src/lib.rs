@@ -10,8 +10,10 @@
 //! 2. [`protocol`]: Kafka's bytes: messages, frames, record batches (pure). [`runtime`]: the
 //!    cores: executors, rings, files, sockets, mailboxes; glommio lives here and nowhere else.
 //! 3. [`metadata`]: the cluster's state as records, image and controller (pure). [`log`]: one
-//!    partition on disk. [`client`]: speaks the protocol to any Kafka broker.
-//! 4. [`partition`]: leadership, high watermark and waiting requests of one partition.
+//!    partition on disk. [`client`]: speaks the protocol to any Kafka broker. [`probe`]: what this
+//!    machine can do, measured by plain programs.
+//! 4. [`partition`]: leadership, high watermark and waiting requests of one partition. [`doctor`]:
+//!    what of this host should be changed, and how.
 //! 5. [`shard`]: the one actor of a core, owner of its partitions.
 //! 6. [`broker`]: the Kafka server: connections, one file per API.
 //! 7. [`bench`]: load and measurement, above [`client`] alone. [`cli`]: one file per subcommand.
@@ -21,11 +23,13 @@ pub mod broker;
 pub mod cli;
 pub mod client;
 pub mod config;
+pub mod doctor;
 pub mod log;
 pub mod metadata;
 pub mod model;
 pub mod partition;
 pub mod plot;
+pub mod probe;
 pub mod protocol;
 pub mod runtime;
 pub mod shard;

@@ -11,8 +11,8 @@ const LAYERS: &[&[&str]] = &[
     &["model", "sys", "plot"],
     &["config"],
     &["protocol", "runtime"],
-    &["metadata", "log", "client"],
-    &["partition"],
+    &["metadata", "log", "client", "probe"],
+    &["partition", "doctor"],
     &["shard"],
     &["broker", "bench"],
     &["cli"],
@@ -46,6 +46,8 @@ const APART: &[(&str, &str)] = &[
     ("bench", "metadata"),
     ("bench", "runtime"),
     ("protocol", "config"),
+    ("probe", "runtime"),
+    ("probe", "config"),
 ];
 /// What a pure room must not name.
 const IMPURE: &[&str] = &[

@@ -9,11 +9,12 @@
 //! - [`window`], [`accounting`], [`calibration`], [`load`]: one measured window.
 //! - [`run`], [`warmth`], [`rates`], [`state`]: the order of the windows.
 //! - [`lifecycle`], [`tools`]: starts, kills, and loads by Kafka's own tools.
-//! - [`statistics`], [`goals`], [`page`], [`charts`]: what came of it.
+//! - [`statistics`], [`goals`], [`bounds`], [`page`], [`charts`]: what came of it.
 
 mod accounting;
 mod args;
 mod bars;
+mod bounds;
 mod broker;
 mod calibration;
 mod charts;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Outcome;
 use crate::args::Args;
+use crate::bounds;
 use crate::charts;
 use crate::columns::{ALL, Column, KAFKA, KAFKA_OPERATED, KAFKA_SAME_PROMISE, KLAMM, KLAMM_BEFORE};
 use crate::goals::{self, GOALS, Goal, Measure};
@@ -103,6 +104,11 @@ fn goal_table(page: &mut String, state: &State) -> Outcome<()> {
     )?;
     for goal in GOALS {
         goal_row(page, state, goal)?;
+    }
+    writeln!(page, "\n| goal | found | |\n|---|---|---|")?;
+    for judged in bounds::judge(state) {
+        let word = if judged.met { "met" } else { "**missed**" };
+        writeln!(page, "| {} | {} | {word} |", judged.text, judged.found)?;
     }
     writeln!(page)?;
     Ok(())

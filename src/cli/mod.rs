@@ -6,10 +6,12 @@
 mod api;
 mod config;
 mod consume;
+mod doctor;
 mod dump_log;
 mod error;
 mod host;
 mod output;
+mod probe;
 mod produce;
 mod record_json;
 mod serve;
@@ -66,6 +68,8 @@ enum Command {
     DumpLog(dump_log::DumpLogArgs),
     Config(config::ConfigArgs),
     Api(api::ApiArgs),
+    Probe(probe::ProbeArgs),
+    Doctor(doctor::DoctorArgs),
 }
 
 impl Cli {
@@ -79,6 +83,8 @@ impl Cli {
             Some(Command::DumpLog(args)) => dump_log::run(&args),
             Some(Command::Config(args)) => config::run(&args),
             Some(Command::Api(args)) => api::run(&args),
+            Some(Command::Probe(args)) => probe::run(&args),
+            Some(Command::Doctor(args)) => doctor::run(&args),
         }
     }
 
@@ -104,8 +110,8 @@ A Kafka-compatible event-streaming broker, and the tools to use it.
 Without a subcommand klamm starts a broker: 127.0.0.1:9092, data in ./klamm-data, all cores, \
 every acknowledged record on disk. `klamm serve` is the same thing by name.
 
-The other subcommands are clients. They speak the Kafka protocol and work against Apache Kafka \
-and other Kafka-compatible brokers too.";
+`klamm probe` and `klamm doctor` look at this machine. The other subcommands are clients. They \
+speak the Kafka protocol and work against Apache Kafka and other Kafka-compatible brokers too.";
 
 const EXAMPLES: &str = "\
 A first tour:
@@ -125,7 +131,8 @@ Environment:
 
 Exit codes:
   0  done
-  1  refused or failed: by the broker, or because something asked for does not exist
+  1  refused or failed: by the broker, or because something asked for does not exist; the doctor
+     found a problem
   2  the command line was wrong
   3  no broker could be reached, or it did not answer in time
   4  damage found (dump-log)

@@ -37,5 +37,6 @@ pub use net::{
     Conn, Exclusive, FetchMeasure, FetchPath, Listener, ReceiveArea, Slice, connect,
     measure_fetch_path,
 };
+pub use ring::missing_operations;
 pub use shutdown::ShutdownSignal;
 pub use stats::CoreStats;

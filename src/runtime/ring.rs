@@ -137,7 +137,10 @@ impl Ring {
 }
 
 /// Which of the operations we need this kernel lacks.
-pub(super) fn missing_operations() -> io::Result<Vec<&'static str>> {
+///
+/// # Errors
+/// When there is no ring to be had: unknown to the kernel, denied, or out of locked memory.
+pub fn missing_operations() -> io::Result<Vec<&'static str>> {
     let needed = [
         ("write", opcode::Write::CODE),
         ("writev", opcode::Writev::CODE),

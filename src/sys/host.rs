@@ -23,6 +23,36 @@ pub fn io_uring_switch() -> Option<u32> {
         .ok()
 }
 
+/// Whether the kernel's clock is held by a time server; `None` where it may not be asked.
+pub fn clock_is_synchronized() -> Option<bool> {
+    // SAFETY: a structure of integers, for which zero is a value: nothing is to be set.
+    let mut clock: libc::timex = unsafe { std::mem::zeroed() };
+    // SAFETY: a structure that is ours.
+    let state = unsafe { libc::adjtimex(&mut clock) };
+    (state >= 0).then_some(clock.status & libc::STA_UNSYNC == 0)
+}
+
+/// The kernel's release, e.g. `6.18.1`.
+pub fn kernel_release() -> String {
+    rustix::system::uname()
+        .release()
+        .to_string_lossy()
+        .into_owned()
+}
+
+/// The processor's name as the kernel tells it; the architecture's where it tells none.
+pub fn processor_name() -> String {
+    let text = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    model_name(&text).map_or_else(|| std::env::consts::ARCH.to_owned(), ToOwned::to_owned)
+}
+
+fn model_name(cpuinfo: &str) -> Option<&str> {
+    let line = cpuinfo
+        .lines()
+        .find(|line| line.starts_with("model name"))?;
+    Some(line.split_once(':')?.1.trim())
+}
+
 fn total_memory(meminfo: &str) -> Option<u64> {
     let line = meminfo
         .lines()
@@ -59,6 +89,13 @@ fn least_limit(root: &Path, path: &str, file: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_processor_has_a_name() {
+        let text = "processor\t: 0\nmodel name\t: A Fine One @ 3 GHz\n";
+        assert_eq!(model_name(text), Some("A Fine One @ 3 GHz"));
+        assert!(!processor_name().is_empty() && !kernel_release().is_empty());
+    }
 
     #[test]
     fn memory_is_read() {

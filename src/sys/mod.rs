@@ -2,9 +2,11 @@
 #![allow(unsafe_code)]
 
 pub mod arena;
+pub mod block_device;
 pub mod file;
 pub mod host;
 pub mod net;
+pub mod shared_memory;
 pub mod thread;
 
 use std::io;

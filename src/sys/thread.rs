@@ -67,6 +67,14 @@ pub fn raise_descriptor_limit() -> io::Result<u64> {
     Ok(limit.rlim_cur)
 }
 
+/// The hard limit of open descriptors.
+///
+/// # Errors
+/// Those of `getrlimit(2)`.
+pub fn descriptor_limit_max() -> io::Result<u64> {
+    limit_of(libc::RLIMIT_NOFILE).map(|limit| limit.rlim_max)
+}
+
 /// Bytes this process may lock in memory; `None` is no limit.
 ///
 /// # Errors
