@@ -31,10 +31,7 @@ pub(crate) struct Told {
 pub(crate) fn write(state: &State, args: &Args) -> Outcome<()> {
     let machine: Machine = state.read(MACHINE).unwrap_or_default();
     let name = format!("{}-{}", today(), machine.host);
-    let name = match args.against {
-        Some(_) => format!("{name}-quick"),
-        None => name,
-    };
+    let name = format!("{name}{}", kind(args));
     fs::create_dir_all(&args.out)?;
     let mut page = String::new();
     head(&mut page, &machine, args)?;
@@ -52,6 +49,22 @@ pub(crate) fn write(state: &State, args: &Args) -> Outcome<()> {
     fs::write(&file, page)?;
     println!("{}", file.display());
     Ok(())
+}
+
+/// Pages of different circumstances stand beside each other.
+fn kind(args: &Args) -> String {
+    let pinned = args.broker_cores().is_some();
+    let mut kind = String::new();
+    for (holds, word) in [
+        (args.against.is_some(), "-quick".to_owned()),
+        (!pinned, "-unpinned".to_owned()),
+        (args.host != "found", format!("-{}", args.host)),
+    ] {
+        if holds {
+            kind.push_str(&word);
+        }
+    }
+    kind
 }
 
 fn head(page: &mut String, machine: &Machine, args: &Args) -> Outcome<()> {
