@@ -53,6 +53,14 @@ impl CliError {
         )
     }
 
+    /// A local file or directory could not be written.
+    pub(super) fn unwritable(path: &Path, error: &io::Error) -> Self {
+        Self::new(
+            Kind::LocalIo,
+            format!("cannot write {}: {error}", path.display()),
+        )
+    }
+
     /// Reading stdin failed.
     pub(super) fn stdin(error: &io::Error) -> Self {
         Self::new(Kind::LocalIo, format!("cannot read stdin: {error}"))
