@@ -53,7 +53,7 @@ impl CliError {
         )
     }
 
-    /// A local file could not be written.
+    /// A local file or directory could not be written.
     pub(super) fn unwritable(path: &Path, error: &io::Error) -> Self {
         Self::new(
             Kind::LocalIo,

@@ -4,6 +4,7 @@
 //! is meant for people only (progress, summaries, the log) goes to stderr.
 
 mod api;
+mod bench;
 mod config;
 mod consume;
 mod doctor;
@@ -68,6 +69,7 @@ enum Command {
     DumpLog(dump_log::DumpLogArgs),
     Config(config::ConfigArgs),
     Api(api::ApiArgs),
+    Bench(Box<bench::BenchArgs>),
     Probe(probe::ProbeArgs),
     Doctor(doctor::DoctorArgs),
 }
@@ -83,6 +85,7 @@ impl Cli {
             Some(Command::DumpLog(args)) => dump_log::run(&args),
             Some(Command::Config(args)) => config::run(&args),
             Some(Command::Api(args)) => api::run(&args),
+            Some(Command::Bench(args)) => bench::run(*args),
             Some(Command::Probe(args)) => probe::run(&args),
             Some(Command::Doctor(args)) => doctor::run(&args),
         }
@@ -121,6 +124,7 @@ A first tour:
   klamm consume orders --from-beginning -n 5   read five of them
   klamm topic describe orders                  leaders, replicas, offsets
   klamm dump-log klamm-data/orders-0           what lies on disk
+  klamm bench small-requests                   how fast it is
 
 Every subcommand has its own examples: klamm topic create --help
 
@@ -135,7 +139,7 @@ Exit codes:
      found a problem
   2  the command line was wrong
   3  no broker could be reached, or it did not answer in time
-  4  damage found (dump-log)
+  4  damage found (dump-log), records lost, doubled, reordered or changed (bench)
   5  reading or writing a local file, stdin or stdout failed";
 
 #[cfg(test)]

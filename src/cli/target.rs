@@ -43,6 +43,11 @@ impl ClusterArgs {
         Cluster::connect(&self.bootstrap, settings).map_err(CliError::from)
     }
 
+    /// The brokers as they were given.
+    pub(super) fn bootstrap(&self) -> &str {
+        &self.bootstrap
+    }
+
     /// How long to go on trying.
     pub(super) fn timeout(&self) -> Duration {
         self.timeout

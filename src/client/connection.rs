@@ -53,6 +53,17 @@ pub struct Connection {
     expected: VecDeque<Expected>,
 }
 
+/// A connection taken apart; see [`Connection::into_parts`].
+#[derive(Debug)]
+pub struct ConnectionParts {
+    /// The socket: blocking, without delay, with a write timeout.
+    pub stream: TcpStream,
+    /// Who is at the other end.
+    pub address: Address,
+    /// The versions it offers.
+    pub offered: OfferedVersions,
+}
+
 /// The half that sends; see [`Connection::split`].
 #[derive(Debug)]
 pub struct RequestSender {
@@ -159,6 +170,21 @@ impl Connection {
             address: self.sender.link.address.clone(),
             source,
         })
+    }
+
+    /// The socket and what was agreed on it, for a load that frames its requests itself; nothing
+    /// may be on its way.
+    pub fn into_parts(self) -> ConnectionParts {
+        assert!(
+            self.expected.is_empty(),
+            "a connection is taken apart before it is used"
+        );
+        let RequestSender { stream, link, .. } = self.sender;
+        ConnectionParts {
+            stream,
+            address: link.address.clone(),
+            offered: link.offered.clone(),
+        }
     }
 
     /// The two directions, to be used on two threads; nothing may be on its way.

@@ -30,7 +30,8 @@ pub use admin::{
 };
 pub use cluster::{AutoCreate, Cluster, ClusterSettings, Target};
 pub use connection::{
-    Connection, ConnectionSettings, Expected, RequestSender, Response, ResponseReceiver,
+    Connection, ConnectionParts, ConnectionSettings, Expected, RequestSender, Response,
+    ResponseReceiver,
 };
 pub use consumer::{ConsumedBatch, Consumer, ConsumerSettings, Fetched, Isolation, StartAt};
 pub use error::{ClientError, Refusal};

@@ -309,8 +309,9 @@ pub fn stamp_max_timestamp(
     let _crc = seal(batch);
 }
 
-/// Writes the header into the room kept for it before the records, and gives the checksum.
-pub(super) fn write_header(batch: &mut [u8], header: &BatchHeader) -> u32 {
+/// Writes the header into the room kept for it before the records of exactly one whole batch, with
+/// the checksum of what is there, and gives that checksum.
+pub fn write_header(batch: &mut [u8], header: &BatchHeader) -> u32 {
     put(batch, 0, &header.to_bytes());
     seal(batch)
 }

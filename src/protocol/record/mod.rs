@@ -42,6 +42,7 @@ pub use header::{
     Attributes, BATCH_HEADER_BYTES, BatchHeader, LENGTH_PREFIX_BYTES, MAGIC, NO_EPOCH,
     NO_PRODUCER_EPOCH, NO_PRODUCER_ID, NO_SEQUENCE, NO_TIMESTAMP, TimestampType,
     increment_sequence, stamp, stamp_log_append_time, stamp_max_timestamp, verify_crc,
+    write_header,
 };
 pub use records::{Header, Headers, Record, RecordParts, Records};
 pub use rejection::{InvalidBatch, RecordError, RecordFault, RejectedRecord, RejectedRecords};
