@@ -1,5 +1,5 @@
-# Draws a flame graph from folded stacks, sorted so that the callees of a frame stand together: each frame as wide as its share of the samples,
-# callers below. Variables: title.
+# Draws a flame graph from folded stacks, sorted so that the callees of a frame stand together: each frame as wide as its
+# share of the samples, callers below. Variables: title.
 BEGIN {
     FS = "\t"
     WIDTH = 1600

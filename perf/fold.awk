@@ -32,4 +32,4 @@ function emit() {
     sampled = 0
 }
 
-END { for (line in sum) printf "%s\t%d\n", line, sum[line] }
+END { for (line in sum) printf "%s\t%.0f\n", line, sum[line] }
