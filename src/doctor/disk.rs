@@ -147,11 +147,8 @@ fn without(option: &str) -> Option<(&str, &'static str)> {
 }
 
 fn remount(volume: &Volume, options: &[&str]) -> String {
-    format!(
-        "mount -o remount,{} '{}'",
-        options.join(","),
-        volume.mount_point
-    )
+    let quoted = volume.mount_point.replace('\'', r"'\''");
+    format!("mount -o remount,{} '{quoted}'", options.join(","))
 }
 
 #[cfg(test)]

@@ -189,11 +189,11 @@ mod tests {
     #[test]
     fn shares_are_of_the_time_between() {
         let before = Times::of("cpu  100 0 0 100 0 0 0 0 0 0\ncpu0 ...").expect("read");
-        let after = Times::of("cpu  130 0 0 150 10 0 0 10 0 0").expect("read");
+        let after = Times::of("cpu  125 0 0 140 10 0 0 25 0 0").expect("read");
         let spent = after.since(before);
         assert_eq!(
             (spent.stolen_share(), spent.busy_share()),
-            (Some(0.1), Some(0.3))
+            (Some(0.25), Some(0.25))
         );
         assert_eq!(after.since(after).stolen_share(), None);
         assert_eq!(Times::of("intr 1"), None);

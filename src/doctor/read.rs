@@ -79,7 +79,8 @@ fn processor() -> Processor {
     let available = text(Path::new(CLOCK_SOURCE).join("available_clocksource")).unwrap_or_default();
     let nodes = entries("/sys/devices/system/node").filter(|name| parse::is_numbered(name, "node"));
     Processor {
-        count: thread::available_parallelism().map_or(1, usize::from),
+        // The affinity mask alone: the quota is a fact of its own.
+        count: core_affinity::get_core_ids().map_or(1, |cores| cores.len()),
         governors: governors(),
         clock_source: text(Path::new(CLOCK_SOURCE).join("current_clocksource")),
         clock_sources: available

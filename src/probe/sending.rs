@@ -59,12 +59,11 @@ pub(super) fn stream(
 ) -> io::Result<Fetch> {
     let path = source.path;
     let send = |sockets: Vec<TcpStream>| {
-        let mut socket = &sockets[0];
+        let socket = &sockets[0];
         until(rig.pace.figure / 8, || source.send(socket, response_bytes))?;
         let meter = Meter::begin();
         let sent = until(rig.pace.figure, || source.send(socket, response_bytes))?;
         let (spent, bytes) = (meter.end(rig), sent * response_bytes as u64);
-        socket.flush()?;
         Ok(Fetch {
             path,
             response_bytes,
