@@ -240,8 +240,8 @@ impl Producer {
         phase.on_produced(now_us, slot.flow.records, slot.flow.bytes);
         self.state.answered_records += slot.flow.records;
         if self.writer.acks != 0 {
-            for &(due_us, records) in &slot.dues {
-                meter.on_produce_latency(now_us, due_us, records);
+            for &due_us in &slot.dues {
+                meter.on_produce_latency(now_us, due_us);
             }
         }
         self.free.push(index);

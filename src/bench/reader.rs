@@ -312,14 +312,18 @@ impl Intake<'_> {
     }
 }
 
+/// Records that follow each other with the same due time were due together: one sample.
 fn measure(batch: &Batch<'_>, sample: EndToEndSample, now_us: u64, meter: &mut Meter) {
     let records = match sample {
-        EndToEndSample::EveryRecord => usize::MAX,
+        EndToEndSample::EveryRecord | EndToEndSample::FirstOfBurst => usize::MAX,
         EndToEndSample::FirstOfBatch => 1,
     };
-    for record in batch.records().take(records).flatten() {
-        if let Some(due_us) = record.value.and_then(Stamp::due_us_of) {
-            meter.on_end_to_end(now_us, due_us, 1);
+    let values = batch.records().take(records).flatten();
+    let mut last = None;
+    for due_us in values.filter_map(|record| Stamp::due_us_of(record.value?)) {
+        if sample == EndToEndSample::EveryRecord || last != Some(due_us) {
+            meter.on_end_to_end(now_us, due_us);
         }
+        last = Some(due_us);
     }
 }
