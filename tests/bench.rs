@@ -51,7 +51,7 @@ fn an_open_loop_is_sustained_or_has_no_percentiles() {
         assert_eq!((latency.count, latency.at(99.0)), (400, None));
         assert!(latency.at(75.0).is_some());
     }
-    let report = bench.run(&["--rate", "50000000"]);
+    let report = bench.run(&["--rate", "50000000", "--ramp-seconds", "0.3"]);
     assert!(matches!(report.verdict, Verdict::NotSustained { achieved } if achieved > 0.0));
     assert_eq!(
         (report.sustained, report.produce_latency),
@@ -197,9 +197,9 @@ impl Bench {
             .args(["--threads", "2"])
             .arg("--json")
             .arg(self.json());
-        for short in ["--seconds", "--warmup-seconds", "--ramp-seconds"] {
-            if !more.contains(&short) {
-                command.args([short, if short == "--seconds" { "1" } else { "0.3" }]);
+        for (flag, seconds) in [("--seconds", "1"), ("--warmup-seconds", "0.3")] {
+            if !more.contains(&flag) {
+                command.args([flag, seconds]);
             }
         }
         if let Some(pid) = self.pid {
