@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::BenchError;
 use super::phase::{Clock, Phase};
 use super::run::Observer;
-use super::thread::{self, Command, Member, Outcome, Sequences};
+use super::thread::{self, Command, Member, Outcome, Reply, Sequences};
 
 /// How often who watches is told.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(250);
@@ -18,7 +18,7 @@ const PROGRESS_INTERVAL: Duration = Duration::from_millis(250);
 pub(super) struct Crew {
     clock: Clock,
     threads: Vec<LoadThread>,
-    outcomes: Receiver<Result<Outcome, BenchError>>,
+    outcomes: Receiver<Reply>,
     /// Which thread gets the next connection.
     next: usize,
 }
@@ -76,7 +76,7 @@ impl Crew {
         let mut outcomes = Vec::new();
         while outcomes.len() < self.threads.len() {
             match self.outcomes.recv_timeout(PROGRESS_INTERVAL) {
-                Ok(Ok(outcome)) => outcomes.push(outcome),
+                Ok(Ok(outcome)) => outcomes.push(*outcome),
                 Ok(Err(error)) => {
                     phase.abort();
                     return Err(error);

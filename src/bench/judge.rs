@@ -181,7 +181,7 @@ mod tests {
             ..Flow::default()
         };
         meter.on_produced(1_000_000, flow);
-        meter.on_produce_latency(1_000_000, 999_000, records);
+        (0..records).for_each(|_| meter.on_produce_latency(1_000_000, 999_000));
         Outcome {
             meter,
             load: LoadThread {

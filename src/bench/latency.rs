@@ -34,10 +34,10 @@ impl Latencies {
         Self(histogram.expect("the bounds are sound"))
     }
 
-    /// Counts `count` of one latency.
+    /// Counts one.
     #[inline]
-    pub(super) fn record(&mut self, us: u64, count: u64) {
-        self.0.saturating_record_n(us.max(1), count);
+    pub(super) fn record(&mut self, us: u64) {
+        self.0.saturating_record(us.max(1));
     }
 
     pub(super) fn add(&mut self, other: &Self) {
@@ -136,7 +136,7 @@ mod tests {
 
     fn of(count: u64) -> Latencies {
         let mut latencies = Latencies::new();
-        (1..=count).for_each(|us| latencies.record(us, 1));
+        (1..=count).for_each(|us| latencies.record(us));
         latencies
     }
 

@@ -78,20 +78,20 @@ impl Meter {
         }
     }
 
-    /// So many records, due at that time, were acknowledged.
+    /// What was due at that time was acknowledged.
     #[inline]
-    pub(super) fn on_produce_latency(&mut self, now_us: u64, due_us: u64, records: u64) {
+    pub(super) fn on_produce_latency(&mut self, now_us: u64, due_us: u64) {
         let us = now_us.saturating_sub(due_us);
-        self.produce.record(us, records);
-        self.bucket(now_us).produce.record(us, records);
+        self.produce.record(us);
+        self.bucket(now_us).produce.record(us);
     }
 
-    /// So many records, due at that time, arrived.
+    /// What was due at that time arrived.
     #[inline]
-    pub(super) fn on_end_to_end(&mut self, now_us: u64, due_us: u64, records: u64) {
+    pub(super) fn on_end_to_end(&mut self, now_us: u64, due_us: u64) {
         let us = now_us.saturating_sub(due_us);
-        self.end_to_end.record(us, records);
-        self.bucket(now_us).end_to_end.record(us, records);
+        self.end_to_end.record(us);
+        self.bucket(now_us).end_to_end.record(us);
     }
 
     /// Takes in what another thread counted in the same phase.
@@ -172,7 +172,7 @@ mod tests {
         let mut meter = Meter::new(1_000_000);
         meter.on_produced(1_500_000, record);
         meter.on_produced(3_100_000, record);
-        meter.on_produce_latency(3_100_000, 3_000_000, 1);
+        meter.on_produce_latency(3_100_000, 3_000_000);
         let mut other = Meter::new(1_000_000);
         other.on_received(4_200_000, Side::Consumed, record);
         meter.merge(&other);

@@ -1,4 +1,29 @@
 //! A load for any Kafka broker, made to be believed.
+//!
+//! [`run()`] makes a topic, writes the prefill, warms up, runs the window and reads everything back;
+//! a [`Report`] tells what came of it. What makes it believable:
+//!
+//! - **Due times.** In an open loop every record has a due time on a schedule that does not wait for
+//!   the broker; latency is answer minus due time, so a stall cannot hide (no coordinated omission).
+//!   In a closed loop a record is due when its request is built. Records that are due together and
+//!   go together are one sample.
+//! - **No figure without ground.** A rate that was not sustained has no percentile at all; a
+//!   percentile needs 100 samples beyond it; a load thread busy for 85 % of the window or more is
+//!   named as the bottleneck.
+//! - **Phases.** Between prefill, warm-up and window nothing is on its way. A phase ends when every
+//!   answer to what was sent in it is there, and rates are over the time until the last one.
+//! - **Every record proves itself.** Its value holds run, producer, sequence, due time and a checksum
+//!   over all of it; afterwards all partitions are read from where they ended before the run, and
+//!   what is lost, doubled, reordered or changed fails the run. Any error answer ends it at once.
+//! - **A cheap load.** One event loop per thread over non-blocking sockets; requests are framed once
+//!   and patched in place, so that a large batch costs its checksum and a write; what is compressed
+//!   is compressed before the window.
+//!
+//! From the bottom: `value`, `template`, `frames` make bytes; `schedule`, `open`, `source`, `pool`
+//! decide what is sent; `socket`, `producer`, `reader` move it; `thread`, `crew` run them; `meter`,
+//! `latency`, `judge` count and judge; `topic`, `setup`, `verify`, `corruption`, `run` are the rest.
+//!
+//! Not there yet: TLS, SASL, transactions, consumer groups, topics led by several brokers.
 
 mod answers;
 mod broker_cpu;

@@ -182,8 +182,7 @@ impl Open {
             bytes as u64,
             template.payload_bytes(records),
         );
-        let due = dues.iter().map(|due| (due.due_us, u64::from(burst)));
-        slot.dues.extend(due);
+        slot.dues.extend(dues.iter().map(|due| due.due_us));
         from..self.batches.len()
     }
 }

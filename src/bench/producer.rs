@@ -51,6 +51,10 @@ pub(super) struct KeptUp {
 
 /// An open loop that lags by more than so much of its rate is not waited for.
 const BACKLOG_SECONDS_MAX: f64 = 1.0;
+/// Nor one that after the last record was due takes longer than this, or than this share of the
+/// phase: its rate was not sustained anyway.
+const DRAIN_US_MAX: u64 = 2_000_000;
+const DRAIN_SHARE_MAX: f64 = 0.02;
 
 impl Producer {
     pub(super) fn new(
@@ -240,8 +244,8 @@ impl Producer {
         phase.on_produced(now_us, slot.flow.records, slot.flow.bytes);
         self.state.answered_records += slot.flow.records;
         if self.writer.acks != 0 {
-            for &(due_us, records) in &slot.dues {
-                meter.on_produce_latency(now_us, due_us, records);
+            for &due_us in &slot.dues {
+                meter.on_produce_latency(now_us, due_us);
             }
         }
         self.free.push(index);
@@ -253,7 +257,13 @@ impl Producer {
         let Source::Open(open) = &mut self.source else {
             return;
         };
-        if now_us < stop_us || self.state.backlog_records.is_some() {
+        if now_us < stop_us {
+            return;
+        }
+        if now_us > stop_us + drain_us_max(phase) {
+            open.give_up();
+        }
+        if self.state.backlog_records.is_some() {
             return;
         }
         let scheduled = open.records_due_before(stop_us);
@@ -274,6 +284,11 @@ impl Producer {
             phase.on_producer_done();
         }
     }
+}
+
+fn drain_us_max(phase: &Phase) -> u64 {
+    let length_us = phase.stop_us().saturating_sub(phase.start_us);
+    DRAIN_US_MAX.max((length_us as f64 * DRAIN_SHARE_MAX) as u64)
 }
 
 /// Whether this is the whole answer to the slot's request; if so, what was refused first.

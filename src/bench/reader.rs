@@ -35,6 +35,17 @@ pub(super) struct ReaderPlan {
     pub(super) payload_bytes: Option<u64>,
 }
 
+impl ReaderPlan {
+    /// Under a cap an answer has no more than a tenth of a second's bytes, so that they come evenly.
+    fn bytes_max(&self) -> i32 {
+        let capped = match self.mb_per_second > 0.0 {
+            true => (self.mb_per_second * 1e5) as u32,
+            false => u32::MAX,
+        };
+        self.fetch_bytes_max.min(capped.max(1)) as i32
+    }
+}
+
 /// Reads as fast as it may.
 #[derive(Debug)]
 pub(super) struct Reader {
@@ -67,7 +78,7 @@ impl Reader {
     pub(super) fn new(socket: Socket, route: Route, plan: ReaderPlan) -> Self {
         let bounds = FetchBounds {
             wait_ms_max: WAIT_MS_MAX,
-            bytes_max: plan.fetch_bytes_max as i32,
+            bytes_max: plan.bytes_max(),
         };
         let partitions = plan.starts.len();
         let bytes_per_second = plan.mb_per_second * 1e6;
@@ -312,14 +323,18 @@ impl Intake<'_> {
     }
 }
 
+/// Records that follow each other with the same due time were due together: one sample.
 fn measure(batch: &Batch<'_>, sample: EndToEndSample, now_us: u64, meter: &mut Meter) {
     let records = match sample {
-        EndToEndSample::EveryRecord => usize::MAX,
+        EndToEndSample::EveryRecord | EndToEndSample::FirstOfBurst => usize::MAX,
         EndToEndSample::FirstOfBatch => 1,
     };
-    for record in batch.records().take(records).flatten() {
-        if let Some(due_us) = record.value.and_then(Stamp::due_us_of) {
-            meter.on_end_to_end(now_us, due_us, 1);
+    let values = batch.records().take(records).flatten();
+    let mut last = None;
+    for due_us in values.filter_map(|record| Stamp::due_us_of(record.value?)) {
+        if sample == EndToEndSample::EveryRecord || last != Some(due_us) {
+            meter.on_end_to_end(now_us, due_us);
         }
+        last = Some(due_us);
     }
 }

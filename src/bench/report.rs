@@ -21,7 +21,7 @@ pub struct Report {
     pub produced: Flow,
     /// What `[readers]` received in the window, all of them together.
     pub consumed: Flow,
-    /// Payload bytes per second of each reader.
+    /// Bytes of batches per second of each reader.
     pub reader_rates: Vec<f64>,
     /// Whether `readers.mb_per_second` was what held the readers back; `None` without such a cap.
     pub reader_cap_reached: Option<bool>,
@@ -70,7 +70,8 @@ pub struct Flow {
     pub records: u64,
     /// Bytes of the batches as they are on the wire, headers included.
     pub bytes: u64,
-    /// Bytes of keys and values before compression; of compressed batches a reader knows none.
+    /// Bytes of keys and values before compression; 0 where readers do not know them, because
+    /// sizes vary or there are keys.
     pub payload_bytes: u64,
     /// Record batches.
     pub batches: u64,
@@ -149,7 +150,7 @@ pub struct Lagging {
 /// How long something took, of all that happened in the window.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Latency {
-    /// How many were measured.
+    /// How many samples there are; records that are due together and sent together are one.
     pub count: u64,
     /// The shortest, microseconds.
     pub min_us: u64,
@@ -188,6 +189,8 @@ pub struct Percentile {
 pub enum EndToEndSample {
     /// All of them.
     EveryRecord,
+    /// The first of each burst: those of a burst are due together.
+    FirstOfBurst,
     /// The first of each batch; in a closed loop all of a batch are due at once.
     FirstOfBatch,
 }

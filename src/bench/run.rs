@@ -76,6 +76,10 @@ pub fn run(
     observer: &mut dyn Observer,
 ) -> Result<Report, BenchError> {
     workload.check()?;
+    // A process that is not there is said now, not after the prefill.
+    settings
+        .broker_pid
+        .map_or(Ok(Duration::ZERO), broker_cpu::used_by)?;
     let name = format!("bench-{}-{:08x}", workload.name, fastrand::u32(..));
     let checked = match settings.verify {
         true => Some(check_corruption(cluster, &format!("{name}-corruption"))?),

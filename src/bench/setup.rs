@@ -18,8 +18,6 @@ use super::template::{Identity, Shape, Template};
 use super::thread::Member;
 use super::topic::BenchTopic;
 use super::workload::{ReadFrom, RecordBytes, Workload};
-use crate::client::{Connection, Refusal};
-use crate::protocol::message::init_producer_id::{InitProducerIdRequest, InitProducerIdResponse};
 use crate::protocol::record::Codec;
 
 /// Memory for the different batches of a workload whose records vary.
@@ -81,7 +79,7 @@ impl Setup<'_> {
             let pool = pools.next();
             let source = self.source(number, &templates, pool);
             let identity = match settings.idempotent {
-                true => Some(self.identity()?),
+                true => Some(self.topic.identity()?),
                 false => None,
             };
             let (socket, route) = self.connect()?;
@@ -148,9 +146,10 @@ impl Setup<'_> {
         let tail = workload.readers.count > 0 && workload.readers.from == ReadFrom::Tail;
         let plain = workload.producers.codec == Codec::None;
         let measured = tail && plain && workload.producers.count > 0;
-        measured.then_some(match workload.is_open_loop() {
-            true => EndToEndSample::EveryRecord,
-            false => EndToEndSample::FirstOfBatch,
+        measured.then_some(match workload.producers.burst_records {
+            _ if !workload.is_open_loop() => EndToEndSample::FirstOfBatch,
+            1 => EndToEndSample::EveryRecord,
+            _ => EndToEndSample::FirstOfBurst,
         })
     }
 
@@ -267,24 +266,6 @@ impl Setup<'_> {
     fn connect(&self) -> Result<(Socket, Route), BenchError> {
         let (parts, route) = self.topic.connect()?;
         Ok((Socket::new(parts)?, route))
-    }
-
-    fn identity(&self) -> Result<Identity, BenchError> {
-        let mut connection: Connection = self.topic.cluster().open(self.topic.leader())?;
-        let request = InitProducerIdRequest {
-            transactional_id: None,
-            // Only transactions have a timeout; Kafka's own producer sends this much here.
-            transaction_timeout_ms: i32::MAX,
-            ..Default::default()
-        };
-        let answer = connection.call(&request)?;
-        let response: InitProducerIdResponse = answer.decode()?;
-        Refusal::check(response.error_code, None)
-            .map_err(|refusal| refusal.of("get a producer id"))?;
-        Ok(Identity {
-            producer_id: response.producer_id,
-            epoch: response.producer_epoch,
-        })
     }
 }
 

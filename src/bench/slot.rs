@@ -13,8 +13,9 @@ pub(super) struct Slot {
     pub(super) correlation_id: i32,
     /// What is in it.
     pub(super) flow: Flow,
-    /// Due times, each with how many records have it.
-    pub(super) dues: Vec<(u64, u64)>,
+    /// Due times: one for all records that are due together and go together, since they are one
+    /// sample of latency, not many.
+    pub(super) dues: Vec<u64>,
     /// Which template its first batch is made of; the following have the following.
     pub(super) first_template: usize,
 }

@@ -126,7 +126,7 @@ impl Patched {
             slot.add(records.into(), place.batch.len() as u64, payload_bytes);
         }
         slot.places = places;
-        slot.dues.push((at.now_us, slot.flow.records));
+        slot.dues.push(at.now_us);
         true
     }
 
@@ -192,7 +192,7 @@ impl Pool {
                 batch.payload_bytes,
             );
         }
-        slot.dues.push((at.now_us, slot.flow.records));
+        slot.dues.push(at.now_us);
         true
     }
 }

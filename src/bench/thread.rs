@@ -49,6 +49,9 @@ pub(super) struct Outcome {
     pub(super) readers: Vec<(Side, ReaderCounts)>,
 }
 
+/// What is heard of a thread after a phase, or when it fails.
+pub(super) type Reply = Result<Box<Outcome>, BenchError>;
+
 /// Acknowledged records by partition, of each producer by its number.
 pub(super) type Sequences = Vec<(u32, Vec<u64>)>;
 
@@ -57,7 +60,7 @@ pub(super) fn run(
     core: Option<usize>,
     clock: Clock,
     commands: &Receiver<Command>,
-    outcomes: &Sender<Result<Outcome, BenchError>>,
+    outcomes: &Sender<Reply>,
 ) -> Sequences {
     set_precise_timers();
     let pinned =
@@ -73,8 +76,10 @@ pub(super) fn run(
             Command::Add(members) => team.add(members).map(|()| None),
             Command::Run(phase) => team.run(&phase).map(Some),
         };
-        // Who commands has gone only if the whole run has failed.
-        let _ = done.transpose().map(|outcome| outcomes.send(outcome));
+        if let Some(reply) = done.map(|outcome| outcome.map(Box::new)).transpose() {
+            // Who commands has gone only if the whole run has failed.
+            let _ = outcomes.send(reply);
+        }
     }
     team.into_sequences()
 }

@@ -5,12 +5,14 @@ use std::time::{Duration, Instant};
 
 use super::BenchError;
 use super::frames::Route;
+use super::template::Identity;
 use crate::client::{
     Admin, AutoCreate, ClientError, Cluster, Connection, ConnectionParts, Isolation, NewTopic,
-    OffsetSpec, TopicMetadata,
+    OffsetSpec, Refusal, Target, TopicMetadata,
 };
-use crate::model::{NodeId, TopicPartition};
+use crate::model::{NodeId, TopicPartition, Uuid};
 use crate::protocol::message::fetch::FetchRequest;
+use crate::protocol::message::init_producer_id::{InitProducerIdRequest, InitProducerIdResponse};
 use crate::protocol::message::produce::ProduceRequest;
 
 /// Kafka creates no more partitions in one request, see `MAX_RECORDS_PER_USER_OP` there.
@@ -27,7 +29,7 @@ pub(super) struct BenchTopic {
     name: Arc<str>,
     partitions: u32,
     leader: NodeId,
-    id: crate::model::Uuid,
+    id: Uuid,
     /// Whether it was made by [`BenchTopic::create`].
     made: bool,
 }
@@ -131,6 +133,26 @@ impl BenchTopic {
                 ends[listed.partition.partition as usize] = listed.outcome?.offset;
             }
             Ok(Some(ends))
+        })
+    }
+
+    /// The identity of an idempotent producer; a coordinator that still loads is waited for.
+    pub(super) fn identity(&self) -> Result<Identity, BenchError> {
+        let request = InitProducerIdRequest {
+            transactional_id: None,
+            // Only transactions have a timeout; Kafka's own producer sends this much here.
+            transaction_timeout_ms: i32::MAX,
+            ..Default::default()
+        };
+        wait_for(|| {
+            let answer = self.cluster.ask(Target::Node(self.leader), &request)?;
+            let response: InitProducerIdResponse = answer.decode()?;
+            Refusal::check(response.error_code, None)
+                .map_err(|refusal| refusal.of("get a producer id"))?;
+            Ok(Some(Identity {
+                producer_id: response.producer_id,
+                epoch: response.producer_epoch,
+            }))
         })
     }
 

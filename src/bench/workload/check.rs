@@ -121,12 +121,13 @@ impl Workload {
     fn check_loop(&self) -> Result<(), WorkloadError> {
         let producers = &self.producers;
         if producers.rate == 0 {
-            let plain = producers.burst_records == 1 && producers.linger_us == 0;
+            let ramp = self.window.ramp_seconds > 0.0 && producers.count > 0;
+            let plain = producers.burst_records == 1 && producers.linger_us == 0 && !ramp;
             return ensure(
                 plain,
                 "producers.rate",
                 0,
-                "a closed loop knows neither burst_records nor linger_us; give a rate",
+                "a closed loop knows no burst_records, linger_us or ramp_seconds; give a rate",
             );
         }
         ensure(
@@ -230,6 +231,7 @@ mod tests {
         assert_eq!(refused(|w| w.lagging.count = 1), "prefill_mb");
         assert_eq!(refused(|w| w.window.seconds = 0.0), "window.seconds");
         assert_eq!(refused(|w| w.producers.linger_us = 1), "producers.rate");
+        assert_eq!(refused(|w| w.window.ramp_seconds = 1.0), "producers.rate");
     }
 
     #[test]

@@ -116,7 +116,8 @@ fn latencies(report: &Report, out: &mut impl Write) -> io::Result<()> {
         row(out, "acknowledged", percentiles(latency))?;
     }
     let sample = match report.end_to_end_sample {
-        Some(EndToEndSample::FirstOfBatch) => " (first record of each batch)",
+        Some(EndToEndSample::FirstOfBatch) => "  (first record of each batch)",
+        Some(EndToEndSample::FirstOfBurst) => "  (first record of each burst)",
         Some(EndToEndSample::EveryRecord) | None => "",
     };
     match &report.end_to_end_latency {
@@ -174,11 +175,13 @@ fn checks(report: &Report, out: &mut impl Write) -> io::Result<()> {
     match &report.verification {
         None => row(out, "records", "not verified")?,
         Some(found) if found.is_clean() => {
-            let records = Count(found.records);
+            let (records, seconds) = (Count(found.records), found.seconds);
             row(
                 out,
                 "records",
-                format_args!("all {records} read back: none lost, doubled, reordered or changed"),
+                format_args!(
+                    "all {records} read back in {seconds:.1} s: none lost, doubled, reordered or changed"
+                ),
             )?;
         }
         Some(found) => row(
