@@ -14,6 +14,7 @@ mod placement;
 mod response;
 mod sending;
 mod server;
+mod topic_configs;
 
 pub use dispatch::{SERVED, Served};
 pub use server::{Announcement, ServeError, serve};
