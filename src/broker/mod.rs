@@ -12,6 +12,7 @@ mod fetch_session;
 mod frames;
 mod placement;
 mod response;
+mod responses;
 mod sending;
 mod server;
 mod topic_configs;
