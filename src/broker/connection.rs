@@ -15,10 +15,11 @@ use super::context::{Context, Request};
 use super::dispatch::{self, CloseConnection, Started};
 use super::frames::{Frames, ReceiveBudget, ReceiveError, ReceiveLimits};
 use super::placement::{self, Frame};
+use super::responses::Responses;
 use crate::protocol::api_key::ApiKey;
 use crate::protocol::frame::{FrameError, RequestHead};
 use crate::runtime::Conn;
-use crate::runtime::sync::{Either, Notify, mpsc, race};
+use crate::runtime::sync::{Notify, mpsc};
 
 /// Why a connection ended, other than by the client's wish.
 #[derive(Debug, thiserror::Error)]
@@ -48,10 +49,10 @@ pub(super) async fn serve(cx: Rc<Context>, budget: Rc<ReceiveBudget>, incoming: 
     let pending_max = cx.config().connections.responses_pending_max;
     let (responses, queue) = mpsc::channel(pending_max);
     let ended = Rc::new(Notify::new());
-    let sender = send_responses(cx.clone(), conn.clone(), queue, ended.clone());
+    let sender = Responses::new(&cx, conn.clone(), queue, ended.clone());
     let until_sent = place.clone();
     cx.core.spawn(async move {
-        sender.await;
+        sender.send_all().await;
         drop(until_sent);
     });
     let result = read_requests(&cx, &budget, &incoming, &responses).await;
@@ -128,47 +129,4 @@ fn parse(frame: Frame, listener: usize) -> Result<Request, FrameError> {
         principal: Principal::ANONYMOUS,
         listener,
     })
-}
-
-/// Sends responses in the order of their requests until the reader is gone; those that are ready
-/// then are still sent.
-async fn send_responses(
-    cx: Rc<Context>,
-    conn: Conn,
-    mut queue: mpsc::Receiver<Started>,
-    ended: Rc<Notify>,
-) {
-    let stall_max = Duration::from_millis(cx.config().connections.send_stall_ms_max);
-    while let Some(started) = queue.recv().await {
-        let response = match started {
-            Started::Ready(response) => Ok(response),
-            Started::Later(response) => match race(response, ended.notified()).await {
-                Either::First(response) => response,
-                Either::Second(()) => break,
-            },
-        };
-        let (slices, _lease) = match response {
-            Ok(response) => response.into_parts(),
-            Err(error) => {
-                log::warn!("{}: connection closed: {error}", conn.peer());
-                break;
-            }
-        };
-        if slices.is_empty() {
-            continue;
-        }
-        if let Err(error) = conn.send(slices, stall_max).await {
-            match error.kind() {
-                std::io::ErrorKind::TimedOut => {
-                    log::warn!(
-                        "{}: connection closed: the client reads nothing",
-                        conn.peer()
-                    );
-                }
-                _ => log::debug!("{}: sending: {error}", conn.peer()),
-            }
-            break;
-        }
-    }
-    conn.close();
 }

@@ -9,6 +9,7 @@ use super::authorization::{Authorizer, Operation, Principal, Resource};
 use super::fetch_session::FetchSessions;
 use super::placement::Frame;
 use super::sending::Sending;
+use super::topic_configs::TopicConfigs;
 use crate::config::BrokerConfig;
 use crate::metadata::MetadataImage;
 use crate::model::{NodeId, TimestampMs, Uuid};
@@ -31,6 +32,8 @@ pub(super) struct Context {
     pub(super) sessions: RefCell<FetchSessions>,
     /// What responses on their way hold of the core's memory.
     pub(super) sending: Sending,
+    /// Effective topic settings, as far as they were asked for.
+    pub(super) topic_configs: TopicConfigs,
     /// Producer ids that this core may still give out.
     pub(super) producer_ids: ProducerIds,
 }

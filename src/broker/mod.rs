@@ -12,8 +12,10 @@ mod fetch_session;
 mod frames;
 mod placement;
 mod response;
+mod responses;
 mod sending;
 mod server;
+mod topic_configs;
 
 pub use dispatch::{SERVED, Served};
 pub use server::{Announcement, ServeError, serve};

@@ -14,6 +14,7 @@ use super::context::{Context, Identity, ProducerIds};
 use super::fetch_session::FetchSessions;
 use super::frames::ReceiveBudget;
 use super::sending::Sending;
+use super::topic_configs::TopicConfigs;
 use crate::config::{BrokerConfig, CoreSelection, FetchPathChoice, FlushPolicy, Listener as Named};
 use crate::log::{self as partition_log, DataDir, DirectoryError, LoadedDir, MetaProperties};
 use crate::metadata::controller::BrokerRegistration;
@@ -436,6 +437,7 @@ fn context(core: &Core, shards: &Shards, config: &BrokerConfig, start: &Start) -
         authorizer: Authorizer,
         sessions: FetchSessions::new(sessions).into(),
         sending: Sending::new(core.arena().budget_bytes() / SEND_SHARE),
+        topic_configs: TopicConfigs::default(),
         producer_ids: ProducerIds::default(),
     })
 }

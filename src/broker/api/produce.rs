@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::ops::Range;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::super::authorization::{Operation, Resource};
 use super::super::codes;
@@ -33,7 +34,7 @@ use crate::protocol::record::{
     Validation,
 };
 use crate::protocol::wire::RecordsField;
-use crate::shard::{AppendBatch, AppendCall, AppendDone, BatchBytes, topic_config};
+use crate::shard::{AppendBatch, AppendCall, AppendDone, BatchBytes};
 
 /// So much of a batch is validated before the core looks after its other work.
 const STEP_BYTES: usize = 128 << 10;
@@ -172,7 +173,7 @@ fn send(cx: &Context, batch: Ready, ready: &mut BTreeMap<CoreId, Vec<Ready>>) ->
 /// A topic that the sender may write to.
 struct Admitted<'i> {
     topic: &'i TopicImage,
-    config: TopicConfig,
+    config: Rc<TopicConfig>,
 }
 
 fn find_topic<'i>(
@@ -191,7 +192,7 @@ fn find_topic<'i>(
 fn admit<'i>(
     cx: &Context,
     request: &Request,
-    image: &'i MetadataImage,
+    image: &'i Arc<MetadataImage>,
     data: &TopicProduceData<'_>,
 ) -> Result<Admitted<'i>, ErrorCode> {
     let topic = find_topic(image, request.version, data.name, data.topic_id)?;
@@ -202,7 +203,7 @@ fn admit<'i>(
     if crate::metadata::is_internal(&topic.name) && !by_admin {
         return Err(ErrorCode::InvalidTopicException);
     }
-    let config = topic_config(&cx.config(), image, &topic.name);
+    let config = cx.topic_configs.of(&cx.config(), image, topic);
     Ok(Admitted { topic, config })
 }
 

@@ -118,6 +118,11 @@ impl Rest {
 }
 
 impl Slice {
+    /// Whether it sends nothing.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// Its bytes, unless they are in a file.
     fn bytes(&self) -> Option<&[u8]> {
         match self {
@@ -127,7 +132,8 @@ impl Slice {
         }
     }
 
-    fn len(&self) -> usize {
+    /// How many bytes it sends.
+    pub fn len(&self) -> usize {
         match self {
             Self::File { len, .. } => *len as usize,
             _ => self.bytes().map_or(0, <[u8]>::len),

@@ -1,0 +1,161 @@
+//! A connection's responses: sent in the order of their requests, as many at a time as are ready.
+//!
+//! One flush answers all produce requests that a client had on their way. Sent one by one, each
+//! answer would cost a system call and wake the client; together they cost one of both.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::Poll;
+use std::time::Duration;
+
+use super::context::Context;
+use super::dispatch::{CloseConnection, Started};
+use super::response::Response;
+use super::sending::SendLease;
+use crate::runtime::sync::{Either, Notify, mpsc, race};
+use crate::runtime::{Conn, Slice};
+
+/// No further response is added to so many bytes.
+const TOGETHER_BYTES_MAX: usize = 64 << 10;
+
+type Later = Pin<Box<dyn Future<Output = Result<Response, CloseConnection>>>>;
+
+/// What sends a connection's responses.
+pub(super) struct Responses {
+    conn: Conn,
+    queue: mpsc::Receiver<Started>,
+    /// Told when the reader has met the end.
+    ended: Rc<Notify>,
+    stall_max: Duration,
+    /// The first response that is not there yet; those in the queue come after it.
+    awaited: Option<Later>,
+}
+
+/// Responses that go out by one call.
+#[derive(Default)]
+struct Together {
+    slices: Vec<Slice>,
+    bytes: usize,
+    /// Held until they are sent.
+    leases: Vec<SendLease>,
+    /// Why the connection ends after these.
+    failed: Option<CloseConnection>,
+}
+
+impl Responses {
+    pub(super) fn new(
+        cx: &Context,
+        conn: Conn,
+        queue: mpsc::Receiver<Started>,
+        ended: Rc<Notify>,
+    ) -> Self {
+        Self {
+            conn,
+            queue,
+            ended,
+            stall_max: Duration::from_millis(cx.config().connections.send_stall_ms_max),
+            awaited: None,
+        }
+    }
+
+    /// Sends until the reader is gone; what is ready then is still sent.
+    pub(super) async fn send_all(mut self) {
+        while let Some(mut together) = self.first().await {
+            self.gather(&mut together).await;
+            let Together {
+                slices,
+                leases,
+                failed,
+                ..
+            } = together;
+            if !slices.is_empty()
+                && let Err(error) = self.conn.send(slices, self.stall_max).await
+            {
+                self.tell(&error);
+                break;
+            }
+            drop(leases);
+            if let Some(error) = failed {
+                log::warn!("{}: connection closed: {error}", self.conn.peer());
+                break;
+            }
+        }
+        self.conn.close();
+    }
+
+    /// Waits for the next response; `None` when there will be none.
+    async fn first(&mut self) -> Option<Together> {
+        let mut together = Together::default();
+        let later = match self.awaited.take() {
+            Some(later) => later,
+            None => match self.queue.recv().await? {
+                Started::Later(later) => later,
+                Started::Ready(response) => {
+                    together.add(Ok(response));
+                    return Some(together);
+                }
+            },
+        };
+        match race(later, self.ended.notified()).await {
+            Either::First(response) => together.add(response),
+            Either::Second(()) => return None,
+        }
+        Some(together)
+    }
+
+    /// Adds the responses behind that are ready as well.
+    async fn gather(&mut self, together: &mut Together) {
+        while together.has_room() {
+            match self.queue.try_recv() {
+                None => return,
+                Some(Started::Ready(response)) => together.add(Ok(response)),
+                Some(Started::Later(mut later)) => match now(&mut later).await {
+                    Some(response) => together.add(response),
+                    None => {
+                        self.awaited = Some(later);
+                        return;
+                    }
+                },
+            }
+        }
+    }
+
+    fn tell(&self, error: &io::Error) {
+        let peer = self.conn.peer();
+        match error.kind() {
+            io::ErrorKind::TimedOut => {
+                log::warn!("{peer}: connection closed: the client reads nothing");
+            }
+            _ => log::debug!("{peer}: sending: {error}"),
+        }
+    }
+}
+
+impl Together {
+    fn has_room(&self) -> bool {
+        self.failed.is_none() && self.bytes < TOGETHER_BYTES_MAX
+    }
+
+    fn add(&mut self, response: Result<Response, CloseConnection>) {
+        match response {
+            Err(error) => self.failed = Some(error),
+            Ok(response) => {
+                let (slices, lease) = response.into_parts();
+                self.bytes += slices.iter().map(Slice::len).sum::<usize>();
+                self.slices.extend(slices);
+                self.leases.extend(lease);
+            }
+        }
+    }
+}
+
+/// The output of a future that is ready; else it is polled again by whoever waits for it next.
+async fn now(later: &mut Later) -> Option<Result<Response, CloseConnection>> {
+    poll_fn(|cx| match later.as_mut().poll(cx) {
+        Poll::Ready(response) => Poll::Ready(Some(response)),
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
+}
