@@ -1,6 +1,5 @@
 //! A report as charts.
 
-use super::latency::decode;
 use super::{Latency, Report, Second};
 use crate::plot::{Axis, Figure, Line, Panel, Scale};
 
@@ -48,7 +47,7 @@ pub fn over_time(report: &Report) -> String {
 const BEYOND_MIN: f64 = 100.0;
 
 fn percentile_line(name: &str, latency: &Latency) -> Option<Line> {
-    let histogram = decode(latency)?;
+    let histogram = latency.decode()?;
     let last = 1.0 - BEYOND_MIN / histogram.len().max(1) as f64;
     let steps = histogram.iter_quantiles(10);
     let points: Vec<_> = steps

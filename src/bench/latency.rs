@@ -93,17 +93,19 @@ impl Latencies {
     }
 }
 
-/// Reads the histogram of a report.
-pub(super) fn decode(latency: &Latency) -> Option<Histogram<u64>> {
-    let bytes = STANDARD.decode(&latency.histogram).ok()?;
-    let mut reader = hdrhistogram::serialization::Deserializer::new();
-    reader.deserialize(&mut bytes.as_slice()).ok()
+impl Latency {
+    /// The whole histogram, in microseconds; `None` if its text was changed.
+    pub fn decode(&self) -> Option<Histogram<u64>> {
+        let bytes = STANDARD.decode(&self.histogram).ok()?;
+        let mut reader = hdrhistogram::serialization::Deserializer::new();
+        reader.deserialize(&mut bytes.as_slice()).ok()
+    }
 }
 
 /// All percentiles as text in HdrHistogram's own format, values in milliseconds; `None` if the
 /// histogram cannot be read.
 pub fn percentile_distribution(latency: &Latency) -> Option<String> {
-    let histogram = decode(latency)?;
+    let histogram = latency.decode()?;
     let mut text = format!(
         "{:>12} {:>14} {:>10} {:>14}\n\n",
         "Value", "Percentile", "TotalCount", "1/(1-Percentile)"
@@ -153,7 +155,7 @@ mod tests {
     #[test]
     fn a_report_holds_the_whole_histogram() {
         let report = of(1000).report().unwrap();
-        let histogram = decode(&report).unwrap();
+        let histogram = report.decode().unwrap();
         assert_eq!((histogram.len(), report.count), (1000, 1000));
         assert_eq!(report.at(50.0), Some(500));
         assert_eq!(report.at(99.99), None);
