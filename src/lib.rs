@@ -13,8 +13,8 @@
 //!    partition on disk. [`client`]: speaks the protocol to any Kafka broker.
 //! 4. [`partition`]: leadership, high watermark and waiting requests of one partition.
 //! 5. [`shard`]: the one actor of a core, owner of its partitions.
-//! 6. [`broker`]: the Kafka server: connections, one file per API. [`bench`]: load and measurement
-//!    of any Kafka broker, above [`client`] alone.
+//! 6. [`broker`]: the Kafka server: connections, one file per API. [`mod@bench`]: load and
+//!    measurement of any Kafka broker, above [`client`] alone.
 //! 7. [`cli`]: one file per subcommand.
 
 pub mod bench;
