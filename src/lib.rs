@@ -15,8 +15,8 @@
 //! 4. [`partition`]: leadership, high watermark and waiting requests of one partition. [`doctor`]:
 //!    what of this host should be changed, and how.
 //! 5. [`shard`]: the one actor of a core, owner of its partitions.
-//! 6. [`broker`]: the Kafka server: connections, one file per API. [`bench`]: load and measurement
-//!    of any Kafka broker, above [`client`] alone.
+//! 6. [`broker`]: the Kafka server: connections, one file per API. [`mod@bench`]: load and
+//!    measurement of any Kafka broker, above [`client`] alone.
 //! 7. [`cli`]: one file per subcommand.
 
 pub mod bench;

@@ -1,6 +1,6 @@
 //! A report as charts.
 
-use super::{Latency, Report, Second};
+use super::{Latency, Report, Second, SecondLatency};
 use crate::plot::{Axis, Figure, Line, Panel, Scale};
 
 /// Latency by percentile, if any was measured: what of the histogram is beyond the last percentile
@@ -32,12 +32,9 @@ pub fn over_time(report: &Report) -> String {
         y: Axis::new("MB/s", Scale::Linear),
         lines: throughput_lines(report),
     };
-    let latency = Panel {
-        x: Axis::new("time, s", Scale::Linear),
-        y: Axis::new("latency, ms", Scale::Log),
-        lines: latency_lines(report),
-    };
-    let mut panels = vec![throughput, latency];
+    let acknowledged = latency_panel(report, "acknowledged", |second| &second.produce_us);
+    let end_to_end = latency_panel(report, "end to end", |second| &second.end_to_end_us);
+    let mut panels = vec![throughput, acknowledged, end_to_end];
     panels.retain(|panel| !panel.lines.is_empty());
     let title = format!("{}: second by second", report.workload.name);
     Figure { title, panels }.to_svg()
@@ -84,26 +81,28 @@ fn throughput_lines(report: &Report) -> Vec<Line> {
     moving.map(line).collect()
 }
 
-fn latency_lines(report: &Report) -> Vec<Line> {
-    type Value = fn(&Second) -> Option<u64>;
-    let lines: [(&str, Value); 6] = [
-        ("acknowledged p50", |s| s.produce_us.p50),
-        ("p99", |s| s.produce_us.p99),
-        ("max", |s| s.produce_us.max),
-        ("end to end p50", |s| s.end_to_end_us.p50),
-        ("p99", |s| s.end_to_end_us.p99),
-        ("max", |s| s.end_to_end_us.max),
+fn latency_panel(report: &Report, name: &str, of: fn(&Second) -> &SecondLatency) -> Panel {
+    type Value = fn(&SecondLatency) -> Option<u64>;
+    let values: [(&str, Value); 4] = [
+        ("p50", |latency| latency.p50),
+        ("p99", |latency| latency.p99),
+        ("p99.9", |latency| latency.p999),
+        ("max", |latency| latency.max),
     ];
     let line = |(name, us): &(&str, Value)| Line {
         name: (*name).to_owned(),
         points: report
             .series
             .iter()
-            .map(|s| (f64::from(s.second), us(s).map(|us| us as f64 / 1000.0)))
+            .map(|s| (f64::from(s.second), us(of(s)).map(|us| us as f64 / 1000.0)))
             .collect(),
     };
     let seen = |line: &Line| line.points.iter().any(|(_, y)| y.is_some());
-    lines.iter().map(line).filter(seen).collect()
+    Panel {
+        x: Axis::new("time, s", Scale::Linear),
+        y: Axis::new(format!("{name}, ms"), Scale::Log),
+        lines: values.iter().map(line).filter(seen).collect(),
+    }
 }
 
 /// The last second is cut, unless it is the only one: its bytes are no rate.

@@ -46,7 +46,7 @@ thread_local! {
 /// Sends every slice in full; see [`Conn::send`].
 pub(super) async fn send_all(conn: &Conn, mut slices: Vec<Slice>) -> io::Result<()> {
     // Nothing may follow the last bytes, or the kernel waits for it (`MSG_MORE`).
-    slices.retain(|slice| slice.len() > 0);
+    slices.retain(|slice| !slice.is_empty());
     let mut rest = Rest {
         slices,
         first: 0,
