@@ -158,3 +158,214 @@ impl Log {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::log::journal::round::{RoundHeader, round_bytes};
+    use crate::log::plan::{FlushError, FlushPlan, Stage, Written};
+    use crate::log::test_batches::{bytes, header};
+    use crate::log::{Failed, LogConfig, NewBatch, Status};
+    use crate::model::{TopicPartition, Uuid};
+
+    fn log() -> Log {
+        let name = TopicPartition {
+            topic: "t".into(),
+            partition: 4,
+        };
+        let config = LogConfig {
+            segment_bytes: 100_000,
+            ..LogConfig::default()
+        };
+        Log::new(Path::new("data"), name, Uuid::ZERO, Arc::new(config), 0)
+    }
+
+    fn append(log: &mut Log, arena: &Arena, records: i32) {
+        let header = header(log.log_end(), records);
+        let batch = NewBatch {
+            header: &header,
+            leader_epoch: 0,
+            now_ms: 0,
+        };
+        log.append(arena, &bytes(&header), batch, |_| {}).unwrap();
+    }
+
+    fn write(log: &mut Log, plan: FlushPlan) {
+        let files = plan.writes.iter();
+        log.on_written(Written {
+            mark: plan.mark,
+            new_partition: plan.new_partition,
+            files: files.map(|w| (w.base, w.create, w.allocate_to)).collect(),
+            head: None,
+        });
+    }
+
+    fn flush(log: &mut Log, arena: &Arena) {
+        let plan = log.plan_flush(arena).unwrap();
+        write(log, plan);
+        let sync = log.plan_sync().unwrap();
+        log.on_synced(sync.done());
+    }
+
+    /// The round's entry and its batches.
+    fn journal(log: &mut Log) -> (Entry, Vec<u8>) {
+        let pending = log.journal_bytes().unwrap();
+        let mut buffer = vec![0; round_bytes(1, pending)];
+        let mut round = RoundWriter::new(&mut buffer);
+        log.journal(&mut round);
+        round.finish(1, 0);
+        let header = RoundHeader::parse(&buffer).unwrap();
+        let (entry, range) = header.entries(&buffer).unwrap().remove(0);
+        (entry, buffer[range].to_vec())
+    }
+
+    /// A log with ten records synced in its segment.
+    fn begun(arena: &Arena) -> Log {
+        let mut log = log();
+        append(&mut log, arena, 10);
+        assert_eq!(log.journal_bytes(), None, "there is no file yet");
+        flush(&mut log, arena);
+        log
+    }
+
+    #[test]
+    fn entries_follow_each_other_from_the_durable_end() {
+        let arena = Arena::new(1 << 20).unwrap();
+        let mut log = begun(&arena);
+        assert_eq!(log.journal_bytes(), None, "nothing is to be done");
+        append(&mut log, &arena, 10);
+        append(&mut log, &arena, 20);
+        let (entry, bytes) = journal(&mut log);
+        assert_eq!((entry.base_offset, entry.position), (10, 161));
+        assert_eq!(bytes.len(), 161 + 261);
+        append(&mut log, &arena, 30);
+        assert_eq!(log.durable_end(), 10);
+        log.on_journaled();
+        assert_eq!((log.durable_end(), log.synced_end()), (40, 10));
+        let (entry, _) = journal(&mut log);
+        assert_eq!((entry.base_offset, entry.position), (40, 161 + 161 + 261));
+        log.on_journaled();
+        assert!(log.is_behind() && !log.is_dirty());
+        assert_eq!(log.evict_oldest(70), 0, "the segment lacks it");
+        flush(&mut log, &arena);
+        assert!(!log.is_behind());
+        assert_eq!((log.durable_end(), log.synced_end()), (70, 70));
+        assert!(log.evict_oldest(70) > 0);
+    }
+
+    #[test]
+    fn large_appends_and_new_segments_are_written_at_once() {
+        let arena = Arena::new(1 << 20).unwrap();
+        let mut log = begun(&arena);
+        append(&mut log, &arena, 7_000);
+        assert_eq!(log.journal_bytes(), None, "70,000 bytes");
+        flush(&mut log, &arena);
+        append(&mut log, &arena, 5_000);
+        assert_eq!(log.segment_count(), 2);
+        assert_eq!(log.journal_bytes(), None, "the segment has no file");
+        flush(&mut log, &arena);
+        append(&mut log, &arena, 10);
+        assert_eq!(log.journal_bytes(), Some(161));
+    }
+
+    #[test]
+    fn a_segment_write_under_way_does_not_matter() {
+        let arena = Arena::new(1 << 20).unwrap();
+        let mut log = begun(&arena);
+        append(&mut log, &arena, 10);
+        let plan = log.plan_flush(&arena).unwrap();
+        append(&mut log, &arena, 10);
+        let (entry, bytes) = journal(&mut log);
+        assert_eq!((entry.base_offset, bytes.len()), (10, 322));
+        log.on_journaled();
+        write(&mut log, plan);
+        assert_eq!((log.durable_end(), log.is_behind()), (30, true));
+        let sync = log.plan_sync().unwrap();
+        log.on_synced(sync.done());
+        assert_eq!((log.durable_end(), log.synced_end()), (30, 20));
+    }
+
+    #[test]
+    fn a_full_disk_takes_back_nothing_that_a_round_has() {
+        let arena = Arena::new(1 << 20).unwrap();
+        let mut log = begun(&arena);
+        append(&mut log, &arena, 10);
+        journal(&mut log);
+        append(&mut log, &arena, 10);
+        drop(log.plan_flush(&arena).unwrap());
+        let error = FlushError {
+            path: "data/t-4".into(),
+            source: std::io::ErrorKind::StorageFull.into(),
+            stage: Stage::Space,
+        };
+        let failed = log.on_failed(&error, 0);
+        assert_eq!(failed, Failed::DiskFull { dropped_from: 20 });
+        log.on_journaled();
+        assert_eq!((log.durable_end(), log.log_end()), (20, 20));
+        assert!(log.is_behind() && log.status() == Status::DiskFull);
+        flush(&mut log, &arena);
+        assert_eq!((log.status(), log.synced_end()), (Status::Online, 20));
+        append(&mut log, &arena, 10);
+        assert_eq!(log.journal_bytes(), None, "the file may hold other batches");
+        flush(&mut log, &arena);
+        append(&mut log, &arena, 9_990);
+        assert_eq!(log.segment_count(), 2);
+        append(&mut log, &arena, 10);
+        assert_eq!(log.segment_count(), 3);
+        flush(&mut log, &arena);
+        append(&mut log, &arena, 10);
+        assert!(log.journal_bytes().is_some(), "a new segment");
+    }
+
+    #[test]
+    fn a_failed_round_is_final() {
+        let arena = Arena::new(1 << 20).unwrap();
+        let mut log = begun(&arena);
+        append(&mut log, &arena, 10);
+        journal(&mut log);
+        let error = FlushError {
+            path: "data/klamm-journal-0-0".into(),
+            source: std::io::ErrorKind::Other.into(),
+            stage: Stage::Journal,
+        };
+        assert_eq!(log.on_failed(&error, 0), Failed::Offline);
+        assert!(!log.is_busy() && log.journal_bytes().is_none());
+        assert_eq!(log.durable_end(), 10);
+    }
+
+    #[test]
+    fn replay_skips_what_is_known_and_refuses_gaps() {
+        let arena = Arena::new(1 << 20).unwrap();
+        let mut before = begun(&arena);
+        append(&mut before, &arena, 10);
+        append(&mut before, &arena, 20);
+        let (entry, bytes) = journal(&mut before);
+        before.on_journaled();
+        append(&mut before, &arena, 5);
+        let (later, later_bytes) = journal(&mut before);
+
+        let mut log = begun(&arena);
+        let gap = log.replay(&arena, &later, &later_bytes, 0).unwrap();
+        assert_eq!(gap, Replayed::Gap { log_end: 10 });
+        let replayed = log.replay(&arena, &entry, &bytes, 0).unwrap();
+        assert_eq!(replayed, Replayed::Appended(2));
+        let again = log.replay(&arena, &entry, &bytes, 0).unwrap();
+        assert_eq!(again, Replayed::Appended(0));
+        let replayed = log.replay(&arena, &later, &later_bytes, 0).unwrap();
+        assert_eq!(replayed, Replayed::Appended(1));
+        let at = |log: &Log| (log.end.offset, log.end.position);
+        assert_eq!(at(&log), at(&before));
+        let elsewhere = Entry {
+            position: later.position + 1,
+            ..later
+        };
+        let mut log = begun(&arena);
+        log.replay(&arena, &entry, &bytes, 0).unwrap();
+        let gap = log.replay(&arena, &elsewhere, &later_bytes, 0).unwrap();
+        assert_eq!(gap, Replayed::Gap { log_end: 40 });
+        assert!(log.replay(&arena, &later, &later_bytes[..50], 0).is_err());
+    }
+}
