@@ -112,8 +112,9 @@ impl Owned {
     /// Writes and syncs one round; whether there was one.
     async fn journal_round(&self, shards: &Shards) -> bool {
         let planned = self.state.borrow_mut().plan_round();
+        // What has grown too large goes to its segment beside this round.
+        self.wake_flushes(&self.state.borrow());
         let Some((plan, ids)) = planned else {
-            self.after_round();
             return false;
         };
         let result = plan.write().await;
@@ -289,5 +290,123 @@ impl Shard {
         if let Some(journal) = self.journal.journal.as_mut() {
             journal.release(|id| partitions.get(&id).map(|own| own.log().synced_end()));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::log::{DataDir, Log, LogConfig, NewBatch, Stage, Status, sync_all};
+    use crate::model::{TopicPartition, Uuid};
+    use crate::partition::{CommitRule, Partition};
+    use crate::protocol::record::{BatchBuilder, BatchHeader, BatchSpec, RecordParts};
+    use crate::runtime::{Core, CoreOptions, block_on_one_core};
+
+    fn append(core: &Core, log: &mut Log) {
+        let mut builder = BatchBuilder::new(BatchSpec::default());
+        builder.append(0, &RecordParts::default());
+        let bytes = builder.build();
+        let batch = NewBatch {
+            header: &BatchHeader::parse(&bytes).unwrap(),
+            leader_epoch: 0,
+            now_ms: 0,
+        };
+        log.append(core.arena(), &bytes, batch, |_| {}).unwrap();
+    }
+
+    async fn flush(dir: &DataDir, log: &mut Log) {
+        let plan = log.plan_flush(dir.core().arena()).unwrap();
+        log.on_written(plan.write(dir).await.unwrap());
+        for synced in sync_all(dir, vec![log.plan_sync().unwrap()]).await {
+            log.on_synced(synced.unwrap());
+        }
+    }
+
+    /// A shard with a journal and `count` partitions of one durable record each.
+    async fn shard(core: &Core, path: &Path, count: i32) -> (Shard, Vec<PartitionId>) {
+        let dir = DataDir::new(core.clone(), path.to_owned(), 8);
+        let mut shard = Shard::new(core.clone(), dir.clone(), Arc::default());
+        let mut ids = Vec::new();
+        for partition in 0..count {
+            let topic = "t".into();
+            let name = TopicPartition { topic, partition };
+            let mut log = Log::new(path, name, Uuid::ZERO, Arc::new(LogConfig::default()), 0);
+            append(core, &mut log);
+            flush(&dir, &mut log).await;
+            ids.push(log.partition());
+            let leads = Partition::lead(log, 0, CommitRule::Durable);
+            shard.partitions.insert(ids[ids.len() - 1], leads);
+        }
+        let journal = Journal::prepare(&dir, 0, 1 << 20, 0, || true).await;
+        shard.on_journal_made(journal);
+        (shard, ids)
+    }
+
+    fn append_to(shard: &mut Shard, id: PartitionId) {
+        let core = shard.core.clone();
+        append(&core, shard.partitions.get_mut(&id).unwrap().log_mut());
+        shard.mark_dirty(id);
+    }
+
+    fn with_shard<F: Future<Output = ()>>(
+        run: impl FnOnce(Shard, Vec<PartitionId>) -> F + Send + 'static,
+    ) {
+        block_on_one_core(CoreOptions::default(), async |core| {
+            let dir = tempfile::tempdir_in(".").unwrap();
+            let (shard, ids) = shard(&core, dir.path(), 3).await;
+            run(shard, ids).await;
+        });
+    }
+
+    #[test]
+    fn a_round_takes_all_small_partitions_and_makes_them_durable() {
+        with_shard(async |mut shard, ids| {
+            append_to(&mut shard, ids[0]);
+            append_to(&mut shard, ids[2]);
+            append_to(&mut shard, ids[0]);
+            assert!(shard.dirty.is_empty());
+            let (opening, none) = shard.plan_round().unwrap();
+            assert!(none.is_empty(), "the file is opened first");
+            let opened = opening.write().await;
+            shard.on_round(&none, &opened);
+            let (plan, taken) = shard.plan_round().unwrap();
+            assert_eq!(taken, [ids[0], ids[2]]);
+            append_to(&mut shard, ids[0]);
+            let written = plan.write().await;
+            shard.on_round(&taken, &written);
+            let end = |shard: &Shard, id| shard.partitions[id].high_watermark();
+            assert_eq!(
+                ids.iter().map(|id| end(&shard, id)).collect::<Vec<_>>(),
+                [3, 1, 2]
+            );
+            let (_, taken) = shard.plan_round().unwrap();
+            assert_eq!(taken, [ids[0]]);
+        });
+    }
+
+    #[test]
+    fn a_failed_round_takes_its_partitions_offline_and_retires_the_journal() {
+        with_shard(async |mut shard, ids| {
+            append_to(&mut shard, ids[0]);
+            let (opening, none) = shard.plan_round().unwrap();
+            let opened = opening.write().await;
+            shard.on_round(&none, &opened);
+            let (_, taken) = shard.plan_round().unwrap();
+            append_to(&mut shard, ids[1]);
+            let error = FlushError {
+                path: "klamm-journal-0-0".into(),
+                source: std::io::ErrorKind::Other.into(),
+                stage: Stage::Journal,
+            };
+            shard.on_round(&taken, &Err(error));
+            let status = |shard: &Shard, id| shard.partitions[id].log().status();
+            assert_eq!(status(&shard, &ids[0]), Status::Offline);
+            assert_eq!(status(&shard, &ids[1]), Status::Online);
+            assert!(shard.plan_round().is_none());
+            assert!(shard.dirty.contains(&ids[1]), "it goes to its segment");
+        });
     }
 }

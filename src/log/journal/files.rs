@@ -14,8 +14,9 @@ use crate::sys::arena::{Arena, Chunk};
 
 /// What the names of all journals begin with; Kafka ignores plain files it does not know.
 pub(in crate::log) const FILE_PREFIX: &str = "klamm-journal-";
-/// A journal that would be smaller is more trouble than it is worth.
-const FILE_BYTES_MIN: u64 = 256 << 10;
+/// A journal that would be smaller is more trouble than it is worth; and a round, a quarter of
+/// this at least, has room for any one entry.
+const FILE_BYTES_MIN: u64 = 512 << 10;
 /// Zeros are written in pieces of this size, with other work in between.
 const ZEROS_BYTES: usize = 256 << 10;
 /// A file system keeps so many times a journal free, or there is none.
@@ -69,6 +70,9 @@ impl Journal {
     /// # Errors
     /// The disk's; also if the files would leave it short of space, and `Interrupted`. No file is
     /// left then.
+    ///
+    /// # Panics
+    /// For a size that [`Journal::file_bytes`] never gives.
     pub async fn prepare(
         dir: &DataDir,
         core: CoreId,
@@ -76,6 +80,7 @@ impl Journal {
         generation: u64,
         goes_on: impl Fn() -> bool,
     ) -> io::Result<Self> {
+        assert!(file_bytes >= FILE_BYTES_MIN, "a round has room");
         let path = |number| dir.path().join(format!("{FILE_PREFIX}{core}-{number}"));
         let paths = [path(0), path(1)];
         match make_files(dir, &paths, file_bytes, &goes_on).await {

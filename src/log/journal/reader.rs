@@ -4,7 +4,8 @@ use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
-use super::round::{Entry, RoundHeader};
+use super::round::{Entry, HEADER_BYTES, RoundHeader};
+use super::space::ROUND_BYTES_MAX;
 use crate::log::extent::BLOCK_BYTES;
 use crate::sys::arena::Chunk;
 
@@ -68,14 +69,14 @@ impl JournalReader {
         self.files.iter().map(|file| file.path.clone()).collect()
     }
 
-    /// The entries of the next rounds in their order: of at least one round, of more until they
+    /// The entries of the next rounds in their order: at least one, and more until their rounds
     /// have `bytes`. None at the end.
     ///
     /// # Errors
     /// The disk's.
     pub fn next_entries(&mut self, bytes: usize) -> io::Result<Vec<FoundEntry>> {
         let (mut entries, mut read) = (Vec::new(), 0);
-        while read < bytes
+        while (read < bytes || entries.is_empty())
             && let Some(file) = self.files.front_mut()
         {
             match file.next_round()? {
@@ -107,10 +108,27 @@ impl JournalFile {
             number: 0,
             position: 0,
         };
-        Ok(found.header_at(0)?.map(|header| {
+        let first = found.first_header()?;
+        Ok(first.map(|header| {
             found.generation = header.generation;
             found
         }))
+    }
+
+    /// The first block's, or the next one where that block is damaged; a file that was never begun
+    /// has zeros there.
+    fn first_header(&self) -> io::Result<Option<RoundHeader>> {
+        let mut block = [0; HEADER_BYTES];
+        let read = self.file.read_at(&mut block, 0)?;
+        if block[..read].iter().all(|byte| *byte == 0) {
+            return Ok(None);
+        }
+        for position in (0..ROUND_BYTES_MAX).step_by(BLOCK_BYTES) {
+            if let Some(header) = self.header_at(position)? {
+                return Ok(Some(header));
+            }
+        }
+        Ok(None)
     }
 
     fn next_round(&mut self) -> io::Result<Option<Round>> {
@@ -119,8 +137,8 @@ impl JournalFile {
         }
         // Rounds are written one after the other: only the last one can be torn by a crash.
         let torn = self.position;
-        let mut position = torn + BLOCK_BYTES as u64;
-        while position < self.bytes {
+        for blocks in 1..=ROUND_BYTES_MAX / BLOCK_BYTES as u64 {
+            let position = torn + blocks * BLOCK_BYTES as u64;
             if let Some(round) = self.round_at(position)? {
                 log::error!(
                     "{}: DATA LOST, the journal is damaged from byte {torn} to {position}; what \
@@ -129,7 +147,6 @@ impl JournalFile {
                 );
                 return Ok(Some(round));
             }
-            position += BLOCK_BYTES as u64;
         }
         Ok(None)
     }
@@ -159,9 +176,94 @@ impl JournalFile {
         if position + BLOCK_BYTES as u64 > self.bytes {
             return Ok(None);
         }
-        let mut block = [0; super::round::HEADER_BYTES];
+        let mut block = [0; HEADER_BYTES];
         self.file.read_exact_at(&mut block, position)?;
         let header = RoundHeader::parse(&block);
         Ok(header.filter(|header| position + header.padded_bytes() <= self.bytes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::journal::round::{RoundWriter, round_bytes};
+    use crate::model::{PartitionId, Uuid};
+
+    /// A round with one entry that says its number, or the opening one.
+    fn round(generation: u64, number: u64) -> Vec<u8> {
+        let batch_bytes = [0, 5_000][usize::from(number > 0)];
+        let mut buffer = vec![0; round_bytes(usize::from(number > 0), batch_bytes)];
+        let mut writer = RoundWriter::new(&mut buffer);
+        if number > 0 {
+            let entry = Entry {
+                partition: PartitionId {
+                    topic_id: Uuid::ZERO,
+                    index: number as i32,
+                },
+                segment_base: 0,
+                position: 0,
+                base_offset: generation as i64,
+                bytes: batch_bytes as u32,
+            };
+            writer.add(&entry).fill(1);
+        }
+        writer.finish(generation, number);
+        buffer
+    }
+
+    fn rounds(generation: u64, count: u64) -> Vec<u8> {
+        (0..count)
+            .flat_map(|number| round(generation, number))
+            .collect()
+    }
+
+    /// Generation and number of all entries.
+    fn read(files: &[Vec<u8>]) -> Vec<(i64, i32)> {
+        let dir = tempfile::tempdir().unwrap();
+        let paths: Vec<_> = (0..files.len())
+            .map(|number| dir.path().join(number.to_string()))
+            .collect();
+        for (path, bytes) in paths.iter().zip(files) {
+            std::fs::write(path, bytes).unwrap();
+        }
+        let mut reader = JournalReader::open(&paths).unwrap();
+        let mut found = Vec::new();
+        loop {
+            let entries = reader.next_entries(1).unwrap();
+            if entries.is_empty() {
+                return found;
+            }
+            found.extend(
+                entries
+                    .iter()
+                    .map(|found| (found.entry.base_offset, found.entry.partition.index)),
+            );
+        }
+    }
+
+    #[test]
+    fn files_are_read_in_the_order_of_their_generations() {
+        let files = [rounds(7, 3), vec![0; 8_192], rounds(5, 2), rounds(6, 1)];
+        assert_eq!(read(&files), [(5, 1), (7, 1), (7, 2)]);
+    }
+
+    #[test]
+    fn what_an_older_filling_left_is_not_read() {
+        let mut file = rounds(5, 6);
+        let newer = rounds(8, 3);
+        file[..newer.len()].copy_from_slice(&newer);
+        assert_eq!(read(&[file]), [(8, 1), (8, 2)]);
+    }
+
+    #[test]
+    fn a_torn_last_round_ends_the_file_and_damage_does_not() {
+        let mut file = rounds(5, 5);
+        let last = file.len() - 4_096;
+        file[last..].fill(0);
+        assert_eq!(read(&[file.clone()]), [(5, 1), (5, 2), (5, 3)]);
+        file[4_096 + 8_192 + 100] ^= 1;
+        assert_eq!(read(&[file.clone()]), [(5, 1), (5, 3)]);
+        file[3] ^= 1;
+        assert_eq!(read(&[file]), [(5, 1), (5, 3)], "the first block");
     }
 }

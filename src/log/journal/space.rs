@@ -3,7 +3,7 @@ use std::collections::HashMap;
 use crate::model::{Offset, PartitionId};
 
 /// No round is larger, and none is larger than a quarter of its file.
-const ROUND_BYTES_MAX: u64 = 1 << 20;
+pub(super) const ROUND_BYTES_MAX: u64 = 1 << 20;
 
 /// Which of the two files takes the next round, and when a file may be begun again.
 #[derive(Debug)]
