@@ -42,7 +42,9 @@ const STORAGE_ERROR: i16 = 56;
 fn a_full_disk_refuses_serves_heals_and_loses_nothing() {
     let small = env::var("KLAMM_SMALL_DIR").expect("KLAMM_SMALL_DIR names a small file system");
     let ballast = Path::new(&small).join("ballast");
-    let mut broker = Broker::start_in(Path::new(&small), &[]);
+    // So small that there is space for the journals: what they have must not be dropped.
+    let journal = ["--set", "klamm.journal.bytes=512KiB"];
+    let mut broker = Broker::start_in(Path::new(&small), &journal);
     create(&broker, TOPIC, PARTITIONS as i32);
     create(&broker, OTHER, 1);
     fs::write(&ballast, vec![1; BALLAST_BYTES]).expect("the ballast fits");

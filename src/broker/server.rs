@@ -27,8 +27,8 @@ use crate::runtime::{
     ShutdownSignal, StartError,
 };
 use crate::shard::{
-    ControlError, CoreGone, MetadataError, Publication, ShardMeshEnd, Shards, open_metadata_log,
-    strays,
+    ControlError, CoreGone, JournalError, MetadataError, Publication, ShardMeshEnd, Shards,
+    open_metadata_log, strays,
 };
 
 /// Requests that are still arriving may have this part of a core's memory.
@@ -57,6 +57,9 @@ pub enum ServeError {
     /// The metadata cannot be written.
     #[error(transparent)]
     Control(#[from] ControlError),
+    /// The journals of the last run cannot be brought to their logs.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
     /// An address in `listeners` means nothing here.
     #[error(
         "listeners: {host}:{port} is no address of this host: {error}; name another with --listen HOST:PORT"
@@ -274,6 +277,7 @@ async fn lead(core: &Core, start: &Arc<Start>) -> Result<(), ServeError> {
         .await?;
     set_strays_aside(core, &config.data_dir, &image, &start.found).await?;
     open_logs(core, &shards, &image, &start.found).await?;
+    recover_journals(&shards, &start.found).await?;
     remove_leftovers(core, &config.data_dir);
     shards.publish(everything(image.clone())).await?;
     *start.gate() = Gate::Open(config.clone(), addresses.clone());
@@ -373,6 +377,21 @@ async fn open_logs(
     } else {
         Ok(())
     }
+}
+
+/// Brings the logs up to what the journals of the last run have.
+async fn recover_journals(shards: &Shards, found: &LoadedDir) -> Result<(), ServeError> {
+    let report = shards.recover_journals(found).await?;
+    if !found.journals.is_empty() {
+        log::info!(
+            "{} journals read: {} batches were not in their segments yet, {} entries were of \
+             deleted partitions",
+            found.journals.len(),
+            report.batches,
+            report.entries_dropped
+        );
+    }
+    Ok(())
 }
 
 /// Finishes the deletions that the last run began.

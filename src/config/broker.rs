@@ -170,6 +170,8 @@ pub struct LogUpkeep {
     pub initial_delay_ms: u64,
     /// `klamm.files.open.max`.
     pub files_open_max: usize,
+    /// `klamm.journal.bytes`, of each file; 0 is no journal.
+    pub journal_bytes: u64,
 }
 
 /// The metadata log.
@@ -406,6 +408,7 @@ impl Read<'_> {
             durable_points_interval_ms: self.unsigned("klamm.durable.points.interval.ms"),
             initial_delay_ms: self.unsigned("log.initial.task.delay.ms"),
             files_open_max: self.size("klamm.files.open.max"),
+            journal_bytes: self.unsigned("klamm.journal.bytes"),
         }
     }
 

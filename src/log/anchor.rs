@@ -71,21 +71,21 @@ impl Log {
             return None;
         }
         let active = self.active().base_offset;
-        if self.anchor.segment_base < active && self.durable.segment_base == active {
+        if self.anchor.segment_base < active && self.synced.segment_base == active {
             return Some(self.anchor_at_active_base());
         }
         let grown = self.end.position.saturating_sub(self.anchor.position);
-        let same = self.anchor.segment_base == active && self.durable.segment_base == active;
+        let same = self.anchor.segment_base == active && self.synced.segment_base == active;
         (same && grown >= self.config.anchor_interval_bytes).then(|| self.anchor_at_end(false))
     }
 
     /// The last work of a clean shutdown: exact lengths, complete indexes, producers, epochs.
     ///
-    /// Everything must be durable and nothing under way. `None` if the log has nothing on disk or
+    /// Everything must be synced and nothing under way. `None` if the log has nothing on disk or
     /// nothing changed since it was opened: then [`Log::closed`] speaks at once.
     pub fn plan_close(&mut self) -> Option<AnchorPlan> {
         assert!(!self.is_busy(), "nothing is under way");
-        let settled = self.durable.offset == self.end.offset && self.health != Health::Offline;
+        let settled = self.synced.offset == self.end.offset && self.health != Health::Offline;
         let work = self.on_disk && settled && !self.is_closed();
         work.then(|| self.anchor_at_end(true))
     }
@@ -143,12 +143,12 @@ impl Log {
         self.epochs_changed = true;
     }
 
-    /// Takes a written anchor into use once its place is durable.
+    /// Takes a written anchor into use once its place is synced.
     pub(super) fn promote_anchor(&mut self) {
-        let durable = self.durable.offset;
+        let synced = self.synced.offset;
         let Some(anchor) = self
             .pending_anchor
-            .take_if(|anchor| anchor.offset <= durable)
+            .take_if(|anchor| anchor.offset <= synced)
         else {
             return;
         };

@@ -189,7 +189,7 @@ impl Log {
         self.end = LogPoint::at_base(self.end.offset);
     }
 
-    fn on_appended(&mut self, header: &BatchHeader) {
+    pub(super) fn on_appended(&mut self, header: &BatchHeader) {
         let size = header.size_bytes() as u32;
         let config = self.config.clone();
         self.active_mut().on_batch(header, size, &config);

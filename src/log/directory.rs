@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::checkpoint::{self, Checkpoint};
 use super::durable_points::{self, DurablePoint, DurablePoints};
+use super::journal;
 use super::meta_properties::{self, MalformedMeta, MetaProperties};
 use super::names::{self, DirectoryName};
 use crate::model::{Offset, TopicPartition, Uuid};
@@ -32,6 +33,8 @@ pub struct LoadedDir {
     pub log_starts: HashMap<TopicPartition, Offset>,
     /// High watermarks.
     pub high_watermarks: HashMap<TopicPartition, Offset>,
+    /// Journals of a run that did not end cleanly, of whatever cores it had.
+    pub journals: Vec<PathBuf>,
 }
 
 /// One partition's directory.
@@ -114,6 +117,7 @@ pub fn load(path: &Path) -> Result<LoadedDir, DirectoryError> {
         recovery_points: read_checkpoint(path, Checkpoint::RecoveryPoint).map_err(failed)?,
         log_starts: read_checkpoint(path, Checkpoint::LogStart).map_err(failed)?,
         high_watermarks: read_checkpoint(path, Checkpoint::HighWatermark).map_err(failed)?,
+        journals: find_journals(path).map_err(failed)?,
     })
 }
 
@@ -284,6 +288,21 @@ fn read_points(path: &Path) -> io::Result<DurablePoints> {
         }
     }
     Ok(points)
+}
+
+fn find_journals(path: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(path)? {
+        let entry = entry?;
+        if entry
+            .file_name()
+            .to_string_lossy()
+            .starts_with(journal::FILE_PREFIX)
+        {
+            found.push(entry.path());
+        }
+    }
+    Ok(found)
 }
 
 fn core_of(name: &str) -> Option<usize> {

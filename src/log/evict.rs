@@ -8,8 +8,8 @@ pub struct OldestExtent {
     pub bytes: usize,
     /// The offset after its last record: evictable below a bound at or beyond this.
     pub end: Offset,
-    /// Whether all of it is durable.
-    pub durable: bool,
+    /// Whether all of it is synced in its segment.
+    pub synced: bool,
     /// When it was begun.
     pub begun_ms: TimestampMs,
 }
@@ -26,19 +26,19 @@ impl Log {
         Some(OldestExtent {
             bytes: extent.capacity(),
             end: extent.end_offset,
-            durable: extent.end_offset <= self.durable.offset,
+            synced: extent.end_offset <= self.synced.offset,
             begun_ms: extent.begun_ms,
         })
     }
 
-    /// Gives the oldest extent back if it is durable and wholly below `below`, the high watermark:
+    /// Gives the oldest extent back if it is synced and wholly below `below`, the high watermark:
     /// a reader finds it in the file from then on. How many bytes; 0 if it has to stay.
     ///
     /// The newest extent goes too, from an idle log: the next flush reads the beginning of the
     /// block it goes on in from the file.
     pub fn evict_oldest(&mut self, below: Offset) -> usize {
         match self.oldest_extent() {
-            Some(oldest) if oldest.durable && oldest.end <= below => {
+            Some(oldest) if oldest.synced && oldest.end <= below => {
                 if oldest.end == self.end.offset {
                     self.producers.rest();
                 }

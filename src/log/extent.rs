@@ -121,6 +121,11 @@ impl Extent {
         self.chunk.seal(self.end);
     }
 
+    /// The bytes from a file position of the run's own batches to its end.
+    pub(super) fn bytes_from(&self, position: u64) -> &[u8] {
+        self.chunk.read(self.at(position)..self.end)
+    }
+
     /// The bytes between two file positions.
     pub(super) fn slice(&self, positions: Range<u64>) -> Chunk {
         self.chunk

@@ -3,9 +3,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::config::LogConfig;
-use super::durable_points::{Anchor, DurablePoint, LogPoint, Marks};
+use super::durable_points::{Anchor, DurablePoint, LogPoint};
 use super::leader_epoch::LeaderEpochs;
 use super::names;
+use super::plan::FlushMark;
 use super::producer_state::{Producers, Sequence, SequenceError};
 use super::segment::Segment;
 use super::tail::Tail;
@@ -21,8 +22,8 @@ const HEALING_MS: i64 = 10_000;
 /// One partition's log, as its core sees it: state only, no handles, no clock, no waiting.
 ///
 /// What touches the disk is planned here as a value that owns its data, run elsewhere, and its
-/// result brought back. Three ends move one after the other: the log's end with each append, the
-/// written end with each flush, the durable end with each sync.
+/// result brought back. The log's end moves with each append, the written end with each flush, the
+/// synced end with each sync, and the durable end with that or with a round of the journal.
 #[derive(Debug)]
 pub struct Log {
     pub(super) name: TopicPartition,
@@ -37,10 +38,18 @@ pub struct Log {
     pub(super) segments: VecDeque<Segment>,
     pub(super) tail: Tail,
     pub(super) end: LogPoint,
+    /// What is in the segments' files.
     pub(super) written: LogPoint,
-    /// The active segment's marks at `written`.
-    pub(super) written_marks: Marks,
+    /// The furthest that a write or a round of the journal took: a full disk takes back the rest.
+    pub(super) kept: FlushMark,
+    /// What survives a loss of power, in the segments or in the journal.
     pub(super) durable: LogPoint,
+    /// What survives it in the segments.
+    pub(super) synced: LogPoint,
+    /// The end of the round of the journal that is under way.
+    pub(super) journaling: Option<FlushMark>,
+    /// Only segments with this base or a later one use the journal.
+    pub(super) journal_from: Offset,
     /// Whether the partition's directory exists.
     pub(super) on_disk: bool,
     pub(super) writing: bool,
@@ -113,8 +122,11 @@ impl Log {
             tail: Tail::default(),
             end: start,
             written: start,
-            written_marks: Marks::NONE,
+            kept: FlushMark::at_base(0),
             durable: start,
+            synced: start,
+            journaling: None,
+            journal_from: 0,
             on_disk: false,
             writing: false,
             syncing: false,
@@ -160,9 +172,9 @@ impl Log {
         self.end.offset
     }
 
-    /// Records below this are in the file, not necessarily on stable storage.
+    /// Records below this are in the file or in the journal, not necessarily on stable storage.
     pub fn written_end(&self) -> Offset {
-        self.written.offset
+        self.written.offset.max(self.durable.offset)
     }
 
     /// Records below this are on stable storage.
@@ -202,9 +214,10 @@ impl Log {
         self.on_disk
     }
 
-    /// Whether there are appends that no flush has taken to the file yet.
+    /// Whether there are appends that neither a flush has taken to the file nor a round to the
+    /// journal yet.
     pub fn is_dirty(&self) -> bool {
-        self.end.offset > self.written.offset
+        self.end.offset > self.written_end()
     }
 
     /// Whether a flush's write is under way.
@@ -212,10 +225,15 @@ impl Log {
         self.writing
     }
 
+    /// Whether a sync is under way.
+    pub fn is_syncing(&self) -> bool {
+        self.syncing
+    }
+
     /// Whether something is under way that uses the files: a log is deleted only when nothing is.
     pub fn is_busy(&self) -> bool {
         let in_use = Arc::strong_count(&self.files_in_use) > 1;
-        in_use || self.writing || self.syncing || self.anchoring
+        in_use || self.writing || self.syncing || self.anchoring || self.journaling.is_some()
     }
 
     /// Whether there is something to sync.
@@ -237,7 +255,7 @@ impl Log {
         known.then_some(DurablePoint {
             partition: self.partition,
             log_start: self.log_start,
-            end: self.durable,
+            end: self.synced,
             anchor: self.anchor,
         })
     }

@@ -7,6 +7,7 @@
 //!
 //! What is where:
 //! - `log`, `append`, `plan`, `anchor`, `evict`, `read`, `retention`: the state and its plans.
+//! - `journal`: one file for the small appends of all logs of a core.
 //! - `tail`, `extent`: the newest batches in memory, laid out as in the file.
 //! - `segment`, `offset_index`, `time_index`, `leader_epoch`, `producer_state`: derived state.
 //! - `writer`, `reader`, `derived_files`, `timestamp_lookup`, `delete`: what awaits or blocks.
@@ -15,8 +16,8 @@
 //!
 //! # Ends and promises
 //!
-//! `log_end ≥ written_end ≥ durable_end`. Every byte below `durable_end` survives a loss of power.
-//! What is not in memory is durable. The last block of the active segment is padded with zeros and
+//! `log_end ≥ written_end ≥ durable_end`. Every byte below `durable_end` survives a loss of power, in
+//! its segment or in the [`journal`]. What is not in memory is synced in its segment. The last block of the active segment is padded with zeros and
 //! rewritten with its records repeated; two writes never touch one block at the same time; padding
 //! is never read as records, and a finished or cleanly closed file ends after its last batch.
 //!
@@ -38,6 +39,7 @@ mod directory;
 mod durable_points;
 mod evict;
 mod extent;
+mod journal;
 mod leader_epoch;
 #[expect(
     clippy::module_inception,
@@ -79,6 +81,10 @@ pub use directory::{
 };
 pub use durable_points::{DurablePoint, DurablePoints};
 pub use evict::OldestExtent;
+pub use journal::{
+    Entry, FoundEntry, Journal, JournalReader, JournalStats, ReplayError, Replayed, RoundPlan,
+    RoundWriter, remove_journals, settle_all,
+};
 pub use meta_properties::{MalformedMeta, MetaProperties};
 pub use open::{OpenError, OpenLog, Opened};
 pub use plan::{Failed, FlushError, FlushPlan, Stage, SyncPlan, Synced, Written};

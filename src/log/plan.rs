@@ -39,11 +39,21 @@ pub(super) struct SegmentWrite {
     pub(super) pieces: Pieces,
 }
 
-/// The log's end at the moment a flush was planned.
+/// The log's end at the moment a flush, or a round of the journal, was planned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct FlushMark {
-    point: LogPoint,
-    marks: Marks,
+    pub(super) point: LogPoint,
+    pub(super) marks: Marks,
+}
+
+impl FlushMark {
+    /// The beginning of a segment.
+    pub(super) fn at_base(segment_base: Offset) -> Self {
+        Self {
+            point: LogPoint::at_base(segment_base),
+            marks: Marks::NONE,
+        }
+    }
 }
 
 /// The result of a flush's writes, for [`Log::on_written`].
@@ -94,6 +104,8 @@ pub enum Stage {
     Write,
     /// Syncing: what of the written bytes is on the disk is not known.
     Sync,
+    /// Writing or syncing a round of the journal: whether it is on the disk is not known.
+    Journal,
     /// Writing derived files: only a recovery takes longer.
     Derived,
 }
@@ -112,12 +124,13 @@ pub enum Failed {
 }
 
 impl Log {
-    /// The writes that bring everything appended so far to the files.
+    /// The writes that bring everything appended so far to the files, what is journaled too.
     ///
     /// `None` if there is nothing to write, if a write is under way (two writes of one block must
     /// never overlap), or if the log is offline.
     pub fn plan_flush(&mut self, arena: &Arena) -> Option<FlushPlan> {
-        if self.writing || self.health == Health::Offline || !self.is_dirty() {
+        let whole = self.end.offset == self.written.offset;
+        if self.writing || self.health == Health::Offline || whole {
             return None;
         }
         self.writing = true;
@@ -157,8 +170,15 @@ impl Log {
             self.tail.on_head_read(head);
         }
         self.written = written.mark.point;
-        self.written_marks = written.mark.marks;
-        self.producers.settle(self.written.offset);
+        self.keep(written.mark);
+    }
+
+    /// Appends up to `mark` are no longer taken back.
+    pub(super) fn keep(&mut self, mark: FlushMark) {
+        if mark.point.offset >= self.kept.point.offset {
+            self.kept = mark;
+            self.producers.settle(mark.point.offset);
+        }
     }
 
     /// The files to sync; `None` if there are none or a sync is under way.
@@ -180,10 +200,14 @@ impl Log {
     pub fn on_synced(&mut self, synced: Synced) {
         assert!(self.syncing, "a sync was under way");
         self.syncing = false;
-        if self.health != Health::Offline {
-            self.durable = synced.0;
-            self.promote_anchor();
+        if self.health == Health::Offline {
+            return;
         }
+        self.synced = synced.0;
+        if self.synced.offset > self.durable.offset {
+            self.durable = self.synced;
+        }
+        self.promote_anchor();
     }
 
     /// A write or a sync failed; logs it once and says what became of the log.
@@ -191,6 +215,7 @@ impl Log {
         match error.stage {
             Stage::Sync => self.syncing = false,
             Stage::Space | Stage::Write => self.writing = false,
+            Stage::Journal => self.journaling = None,
             Stage::Derived => self.anchoring = false,
         }
         if error.stage == Stage::Space && self.health != Health::Offline {
@@ -277,14 +302,18 @@ impl Log {
         }
     }
 
-    /// Takes back every append that no write has brought to the file.
+    /// Takes back every append that no write has brought to the file and no round to the journal.
+    ///
+    /// The write that failed may have left some of it in the file. A recovery would take that for
+    /// the log, and not what the journal has at these offsets: so the journal gets nothing more of
+    /// this segment, nor of one that was begun already.
     fn drop_unwritten(&mut self) {
-        let end = self.written;
+        let FlushMark { point: end, marks } = self.kept;
+        self.journal_from = self.journal_from.max(self.end.offset + 1);
         self.tail.truncate(end.offset);
         while self.active().base_offset > end.segment_base {
             self.segments.pop_back();
         }
-        let marks = self.written_marks;
         let active = self.active_mut();
         active.size = end.position;
         active.marks = marks;

@@ -11,6 +11,7 @@ use super::log::Log;
 use super::names::SegmentFile;
 use super::offset_index::{self, OffsetIndex};
 use super::open::{Listing, LogFile, OpenLog, Opened};
+use super::plan::FlushMark;
 use super::producer_snapshot;
 use super::producer_state::Producers;
 use super::replay::Replay;
@@ -123,9 +124,21 @@ fn start_empty(log: &mut Log, now_ms: TimestampMs) {
 
 /// Everything up to `end` is durable.
 pub(super) fn settle(log: &mut Log, end: LogPoint, anchor: Anchor) {
-    (log.end, log.written, log.durable) = (end, end, end);
-    log.written_marks = log.active().marks;
+    log.end = end;
+    log.settle_at_end();
     log.anchor = anchor;
+}
+
+impl Log {
+    /// Everything up to the end is written and synced.
+    pub(super) fn settle_at_end(&mut self) {
+        let end = self.end;
+        (self.written, self.durable, self.synced) = (end, end, end);
+        self.kept = FlushMark {
+            point: end,
+            marks: self.active().marks,
+        };
+    }
 }
 
 /// Segments as their files' lengths tell, as Kafka takes them.

@@ -111,13 +111,12 @@ impl Log {
     /// Rolls the active segment if even its newest record is too old.
     fn roll_expired(&mut self, now_ms: TimestampMs, high_watermark: Offset) {
         let active = self.active();
-        let settled = self.durable.offset == self.end.offset && !self.writing;
+        let settled = self.synced.offset == self.end.offset && !self.writing;
         let whole = active.size > 0 && high_watermark >= self.end.offset;
         if settled && whole && self.is_expired(active, now_ms) {
             self.roll(now_ms);
-            // All was durable, so the new segment's beginning is: the old one can be finished.
-            (self.written, self.durable) = (self.end, self.end);
-            self.written_marks = self.active().marks;
+            // All was synced, so the new segment's beginning is: the old one can be finished.
+            self.settle_at_end();
         }
     }
 

@@ -188,6 +188,20 @@ impl Tail {
         pieces
     }
 
+    /// Fills `into` with what stands in the file of one segment from `from` to its end, all of
+    /// which is in memory.
+    pub(super) fn copy(&self, segment_base: Offset, from: u64, into: &mut [u8]) {
+        let of_segment =
+            |extent: &&Extent| extent.segment_base == segment_base && extent.end_position() > from;
+        let mut at = 0;
+        for extent in self.extents.iter().filter(of_segment) {
+            let bytes = extent.bytes_from(from.max(extent.first_position()));
+            into[at..at + bytes.len()].copy_from_slice(bytes);
+            at += bytes.len();
+        }
+        assert_eq!(at, into.len(), "memory has all of it");
+    }
+
     /// The beginning of the tail's first block, read by a flush.
     pub(super) fn on_head_read(&mut self, bytes: Vec<u8>) {
         if let Some(head) = self.head.as_mut().filter(|head| head.bytes == bytes.len()) {
@@ -318,28 +332,31 @@ impl Pace {
 }
 
 /// A block of its own that holds `parts`, then zeros.
+pub(super) fn block(arena: &Arena, parts: &[&[u8]]) -> Chunk {
+    aligned(arena, BLOCK_BYTES, |block| join(block, parts))
+}
+
+/// `bytes` bytes, a multiple of the block size, for a direct write; `fill` writes all of them.
 ///
 /// From the heap where the arena is used up: a flush must never wait for memory that only a flush
 /// can free.
-pub(super) fn block(arena: &Arena, parts: &[&[u8]]) -> Chunk {
-    match arena.allocate(BLOCK_BYTES) {
+pub(super) fn aligned(arena: &Arena, bytes: usize, fill: impl FnOnce(&mut [u8])) -> Chunk {
+    match arena.allocate(bytes) {
         Some(mut chunk) => {
-            fill(&mut chunk.spare()[..BLOCK_BYTES], parts);
-            chunk.seal(BLOCK_BYTES);
-            chunk.slice(0..BLOCK_BYTES)
+            fill(&mut chunk.spare()[..bytes]);
+            chunk.seal(bytes);
+            chunk.slice(0..bytes)
         }
-        None => heap_block(parts),
+        None => {
+            let mut memory = vec![0; bytes + BLOCK_BYTES];
+            let start = memory.as_ptr().align_offset(BLOCK_BYTES);
+            fill(&mut memory[start..start + bytes]);
+            Chunk::from_vec(memory).slice(start..start + bytes)
+        }
     }
 }
 
-fn heap_block(parts: &[&[u8]]) -> Chunk {
-    let mut memory = vec![0; 2 * BLOCK_BYTES];
-    let start = memory.as_ptr().align_offset(BLOCK_BYTES);
-    fill(&mut memory[start..start + BLOCK_BYTES], parts);
-    Chunk::from_vec(memory).slice(start..start + BLOCK_BYTES)
-}
-
-fn fill(block: &mut [u8], parts: &[&[u8]]) {
+fn join(block: &mut [u8], parts: &[&[u8]]) {
     let mut at = 0;
     for part in parts {
         block[at..at + part.len()].copy_from_slice(part);

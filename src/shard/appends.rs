@@ -5,10 +5,11 @@ use std::cell::{Cell, RefCell};
 use std::ops::Range;
 use std::rc::Rc;
 
+use super::destage::can_destage;
 use super::message::{AppendBatch, AppendCall, AppendDone, BatchBytes, ShardReply};
 use super::shards::ReplyTo;
 use super::{Owned, Shard};
-use crate::partition::{Adoption, PartitionError, Placed, Promise};
+use crate::partition::{Adoption, Partition, PartitionError, Placed, Promise};
 use crate::sys::arena::{Chunk, ChunkMut};
 
 type AppendResult = Result<AppendDone, PartitionError>;
@@ -93,9 +94,10 @@ impl Owned {
                 ticket,
             });
         }
-        if !state.dirty.is_empty() || !state.stalled.is_empty() {
-            self.flush_wanted.notify_one();
+        if !state.stalled.is_empty() {
+            state.destage_oldest();
         }
+        self.wake_flushes(&state);
     }
 }
 
@@ -144,12 +146,8 @@ impl Shard {
 
     /// Whether a flush or a sync under way or to come will make memory evictable.
     fn has_unflushed(&self) -> bool {
-        !self.dirty.is_empty()
-            || !self.unsynced.is_empty()
-            || self
-                .partitions
-                .values()
-                .any(|partition| partition.log().is_busy())
+        let comes = |own: &Partition<_>| own.log().is_busy() || can_destage(own);
+        !self.dirty.is_empty() || !self.unsynced.is_empty() || self.partitions.values().any(comes)
     }
 
     /// Appends one batch; `Some` if it may be answered at once, else its ticket is parked.
@@ -169,13 +167,11 @@ impl Shard {
         if placed.extent_bytes > 0 {
             self.extents.push_back(batch.partition);
         }
+        self.mark_dirty(batch.partition);
         let partition = self
             .partitions
             .get_mut(&batch.partition)
             .ok_or(PartitionError::Unknown)?;
-        if partition.log().is_dirty() {
-            self.dirty.insert(batch.partition);
-        }
         let done = AppendDone {
             base_offset: placed.base_offset,
             log_append_time: placed.log_append_time,

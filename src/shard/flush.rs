@@ -1,5 +1,6 @@
 //! Group commit: everything that arrived while a flush was under way goes into the next one,
-//! across all partitions of the core.
+//! across all partitions of the core. What is small goes to the journal, by rounds of its own
+//! beside these (`journal.rs`), so that neither waits for the other.
 
 use std::time::Duration;
 
@@ -31,16 +32,15 @@ impl Owned {
             self.core.sleep(LAZY_SYNC).await;
             let ids: Vec<PartitionId> = self.state.borrow_mut().unsynced.drain().collect();
             self.sync(&shards, &ids).await;
-            if self.after_round() {
-                self.flush_wanted.notify_one();
-            }
+            self.after_round();
         }
     }
 
     /// Writes all that is dirty, then syncs it; whether there was anything to do.
     pub(super) async fn flush_round(&self, shards: &super::Shards) -> bool {
         let plans = self.state.borrow_mut().plan_flushes();
-        if plans.is_empty() {
+        let late = self.state.borrow_mut().take_late_syncs();
+        if plans.is_empty() && late.is_empty() {
             return false;
         }
         let writes = plans
@@ -48,13 +48,15 @@ impl Owned {
             .map(|(id, plan)| self.write(id, plan))
             .collect();
         let written = join_all(writes).await;
-        let (to_sync, woken) = self.state.borrow_mut().on_writes(written);
+        let (mut to_sync, woken) = self.state.borrow_mut().on_writes(written);
         shards.wake(woken);
+        to_sync.extend(late);
         self.sync(shards, &to_sync).await;
-        self.after_round()
+        self.after_round();
+        true
     }
 
-    async fn write(
+    pub(super) async fn write(
         &self,
         id: PartitionId,
         plan: FlushPlan,
@@ -73,12 +75,25 @@ impl Owned {
         shards.wake(woken);
     }
 
-    /// Evicts, retries what waited for memory; whether more is dirty.
-    pub(super) fn after_round(&self) -> bool {
+    /// Evicts, retries what waited for memory, and wakes whoever has work now.
+    pub(super) fn after_round(&self) {
         let mut state = self.state.borrow_mut();
         state.relieve_memory();
         state.retry_stalled();
-        !state.dirty.is_empty()
+        self.wake_flushes(&state);
+    }
+
+    /// Wakes the loops for which there is something to write or to sync.
+    pub(super) fn wake_flushes(&self, state: &Shard) {
+        if !state.dirty.is_empty() || !state.sync_later.is_empty() {
+            self.flush_wanted.notify_one();
+        }
+        if !state.journal.small.is_empty() {
+            self.journal_wanted.notify_one();
+        }
+        if !state.journal.destage.is_empty() {
+            self.destage_wanted.notify_one();
+        }
     }
 }
 
@@ -102,7 +117,21 @@ impl Shard {
         plans
     }
 
-    fn on_writes(
+    /// Who could not be synced with what was written last, and can be now.
+    fn take_late_syncs(&mut self) -> Vec<PartitionId> {
+        let Self {
+            partitions,
+            sync_later,
+            ..
+        } = self;
+        let can_go = |id: &PartitionId| {
+            let own = partitions.get(id);
+            own.is_none_or(|own| !own.log().is_syncing())
+        };
+        sync_later.extract_if(can_go).collect()
+    }
+
+    pub(super) fn on_writes(
         &mut self,
         written: Vec<(PartitionId, Result<Written, FlushError>)>,
     ) -> (Vec<PartitionId>, Vec<Watcher>) {
@@ -137,7 +166,12 @@ impl Shard {
             let Some(partition) = self.any_partition(*id) else {
                 continue;
             };
-            planned.extend(partition.log_mut().plan_sync().map(|plan| (*id, plan)));
+            let log = partition.log_mut();
+            match log.plan_sync() {
+                Some(plan) => planned.push((*id, plan)),
+                None if log.needs_sync() && log.is_syncing() => drop(self.sync_later.insert(*id)),
+                None => {}
+            }
         }
         planned.into_iter().unzip()
     }
@@ -159,7 +193,7 @@ impl Shard {
         woken
     }
 
-    fn on_flush_error(&mut self, id: PartitionId, error: &FlushError) -> Vec<Watcher> {
+    pub(super) fn on_flush_error(&mut self, id: PartitionId, error: &FlushError) -> Vec<Watcher> {
         let now_ms = self.core.now_ms();
         let Some(partition) = self.any_partition(id) else {
             return Vec::new();

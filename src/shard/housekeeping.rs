@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::destage::can_destage;
 use super::message::ShardReply;
 use super::shards::ReplyTo;
 use super::topics::LogPositions;
@@ -20,12 +21,18 @@ impl Owned {
     pub(super) fn start_tasks(&self, shards: &Shards) {
         let (owned, shards) = (self.clone(), shards.clone());
         let lazy = (owned.clone(), shards.clone());
+        let journal = (owned.clone(), shards.clone());
+        let destage = (owned.clone(), shards.clone());
         let upkeep = owned.clone();
         let retention = owned.clone();
         self.core
             .spawn(async move { owned.flush_forever(shards).await });
         self.core
             .spawn(async move { lazy.0.sync_lazily_forever(lazy.1).await });
+        self.core
+            .spawn(async move { journal.0.journal_forever(journal.1).await });
+        self.core
+            .spawn(async move { destage.0.destage_forever(destage.1).await });
         self.core
             .spawn(async move { upkeep.keep_derived_files().await });
         self.core
@@ -43,10 +50,9 @@ impl Owned {
                 since_points = Duration::ZERO;
                 self.write_durable_points().await;
             }
+            self.look_after_destaging();
             // Readers give memory back at any time: what waits for it must not wait for a flush.
-            if self.after_round() {
-                self.flush_wanted.notify_one();
-            }
+            self.after_round();
         }
     }
 
@@ -133,6 +139,11 @@ impl Owned {
         let Some(partition) = state.partitions.get_mut(&id) else {
             return Retention::Nothing;
         };
+        if partition.log().is_behind() {
+            // A log is rolled for its age only once its segment has all of it: the next time.
+            state.journal.destage.push(id);
+        }
+        let partition = state.partitions.get_mut(&id).expect("it was just there");
         let high_watermark = partition.high_watermark();
         partition.log_mut().plan_retention(now_ms, high_watermark)
     }
@@ -174,6 +185,7 @@ impl Owned {
         self.core.spawn(async move {
             owned.drain(&shards).await;
             owned.close_logs().await;
+            owned.close_journal().await;
             owned.write_durable_points().await;
             owned.sum_up();
             let positions = owned.state.borrow().closed_positions();
@@ -189,14 +201,21 @@ impl Owned {
             return;
         }
         let each = batches as f64 / stats.direct_writes.max(1) as f64;
+        let journal = state.journal.stats();
         log::info!(
-            "core {}: {batches} batches, {in_place} of them received in place, {each:.1} each direct write; {stats}",
-            self.core.id()
+            "core {}: {batches} batches, {in_place} of them received in place, {each:.1} each direct write; {stats}; \
+             journal: {} rounds of {} entries, {} bytes, {} writes to segments later",
+            self.core.id(),
+            journal.rounds,
+            journal.entries,
+            journal.bytes,
+            state.journal.destages
         );
     }
 
     async fn drain(&self, shards: &Shards) {
         loop {
+            self.state.borrow_mut().destage_all();
             let unsynced = self.state.borrow().unsynced();
             self.sync(shards, &unsynced).await;
             if !self.state.borrow().is_busy() {
@@ -236,9 +255,10 @@ impl Shard {
     fn is_busy(&self) -> bool {
         let busy = |own: &Partition<_>| {
             let log = own.log();
-            own.is_online() && (log.is_busy() || log.is_dirty() || log.needs_sync())
+            let waits = log.is_dirty() || log.needs_sync() || can_destage(own);
+            own.is_online() && (log.is_busy() || waits)
         };
-        self.partitions.values().any(busy)
+        self.journal.is_preparing() || self.partitions.values().any(busy)
     }
 
     fn plan_closes(&mut self) -> (Vec<PartitionId>, Vec<AnchorPlan>) {

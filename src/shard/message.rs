@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::log::{FileRange, LoadedDir};
+use crate::log::{FileRange, FoundEntry, LoadedDir};
 use crate::metadata::{Changes, MetadataImage};
 use crate::model::{LeaderEpoch, Offset, PartitionId, TimestampMs};
 use crate::partition::{PartitionError, Promise, Watcher};
@@ -10,6 +10,7 @@ use crate::protocol::record::{BatchHeader, Validated};
 use crate::sys::arena::{Chunk, ChunkMut};
 
 use super::control::{ControlCall, ControlReply};
+use super::journal_replay::{JournalError, JournalReport};
 use super::topics::{LogPositions, OpenReport};
 
 /// A slice in memory counts as at least so much of the arena.
@@ -38,6 +39,12 @@ pub enum ShardCall {
     Sizes,
     /// Open the logs of this core that were found on disk.
     Open(Arc<MetadataImage>, Arc<LoadedDir>),
+    /// Bring these to the logs that were opened.
+    Replay(Vec<FoundEntry>),
+    /// Make durable what was brought, then lead the logs that were opened.
+    Lead,
+    /// Make the core's journal, with generations beyond this one; no reply.
+    BeginJournal(u64),
     /// Where the logs of this core stand.
     Positions,
     /// A new image of the metadata.
@@ -69,6 +76,10 @@ pub enum ShardReply {
     Control(ControlReply),
     /// What was opened.
     Open(OpenReport),
+    /// What the entries came to.
+    Replayed(Result<JournalReport, JournalError>),
+    /// All opened logs are led.
+    Led(Result<(), JournalError>),
     /// Where the logs stand.
     Positions(Vec<LogPositions>),
     /// All logs are closed.

@@ -7,8 +7,11 @@
 mod appends;
 mod control;
 mod controller;
+mod destage;
 mod flush;
 mod housekeeping;
+mod journal;
+mod journal_replay;
 mod log_config;
 mod message;
 mod metadata_log;
@@ -29,6 +32,7 @@ use std::sync::Arc;
 
 pub use control::{ControlCall, ControlReply};
 pub use controller::ControlError;
+pub use journal_replay::{JournalError, JournalReport};
 pub use log_config::topic_config;
 pub use message::{
     AppendBatch, AppendCall, AppendDone, BatchBytes, EpochQuery, OffsetFound, OffsetQuery,
@@ -47,6 +51,8 @@ use crate::partition::{CommitRule, Partition};
 use crate::runtime::Core;
 use crate::runtime::sync::{Notify, Semaphore};
 use appends::{AppendTicket, StalledAppend};
+use journal::Journaling;
+use journal_replay::OpenedLog;
 use points::Points;
 
 /// The mesh that joins all shards.
@@ -64,8 +70,14 @@ struct Shard {
     config: Rc<BrokerConfig>,
     image: Arc<MetadataImage>,
     partitions: HashMap<PartitionId, Partition<AppendTicket>>,
-    /// Partitions with appends that no flush has taken yet.
+    /// Logs that are open and not led yet, and the image they were opened for.
+    opened: HashMap<PartitionId, OpenedLog>,
+    opening: Option<Arc<MetadataImage>>,
+    /// Partitions with appends for their segments that no flush has taken yet.
     dirty: HashSet<PartitionId>,
+    /// Written while a sync of theirs was under way: they need another one.
+    sync_later: HashSet<PartitionId>,
+    journal: Journaling,
     /// Written but not synced; only of interest with `klamm.flush=written`.
     unsynced: HashSet<PartitionId>,
     /// Whose extents were begun, oldest first: the order of eviction.
@@ -89,6 +101,10 @@ struct Owned {
     state: Rc<RefCell<Shard>>,
     /// Something is dirty.
     flush_wanted: Rc<Notify>,
+    /// Something small is dirty.
+    journal_wanted: Rc<Notify>,
+    /// Something in the journal is to come to its segment.
+    destage_wanted: Rc<Notify>,
     /// One permit: whoever has it writes this core's durable points.
     points_file: Semaphore,
     core: Core,
@@ -104,7 +120,11 @@ impl Shard {
             started_with: config,
             image: Arc::default(),
             partitions: HashMap::new(),
+            opened: HashMap::new(),
+            opening: None,
             dirty: HashSet::new(),
+            sync_later: HashSet::new(),
+            journal: Journaling::default(),
             unsynced: HashSet::new(),
             extents: VecDeque::new(),
             stalled: VecDeque::new(),
@@ -131,11 +151,15 @@ impl Shard {
 
     /// Gives memory back until the arena is at most three quarters full.
     ///
-    /// Only what is durable and below the high watermark goes; the oldest first.
+    /// Only what is synced and below the high watermark goes; the oldest first. What only the
+    /// journal has besides is asked to its segment.
     fn relieve_memory(&mut self) {
         let arena = self.core.arena().clone();
         let limit = arena.budget_bytes() / 4 * 3;
         while arena.used_bytes() > limit && self.evict_one() {}
+        if arena.used_bytes() > limit {
+            self.destage_oldest();
+        }
     }
 
     /// Evicts the oldest extent of this core; false if it must stay, or there is none.

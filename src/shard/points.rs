@@ -26,9 +26,16 @@ pub(super) struct Points {
     last_write: Option<Instant>,
     /// Whether the last attempt failed: only the first one is told.
     failing: bool,
+    /// Whether all logs are led: before, the file of the last run says more.
+    begun: bool,
 }
 
 impl Points {
+    /// All logs of the core are led: from now on the points are written.
+    pub(super) fn begin(&mut self) {
+        self.begun = true;
+    }
+
     /// Counts a move of log starts; its number is what [`Owned::settle_log_starts`] waits for.
     pub(super) fn on_log_starts_moved(&mut self) -> u64 {
         self.moves += 1;
@@ -91,6 +98,9 @@ struct NextPoints {
 impl Shard {
     /// The file as it should be; `None` if it is.
     fn plan_points(&mut self) -> Option<NextPoints> {
+        if !self.points.begun {
+            return None;
+        }
         let points = self.partitions.values();
         let written: Vec<_> = points.filter_map(|own| own.log().durable_point()).collect();
         if written == self.points.written {

@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::control::{ControlCall, ControlReply, Controlling};
+use super::journal_replay::{JournalError, JournalReport};
 use super::message::{
     AppendCall, AppendDone, EpochQuery, OffsetFound, OffsetQuery, Publication, ReadDone,
     ReadRequest, ShardCall, ShardReply, WatchCall,
@@ -17,7 +18,7 @@ use super::topics::{LogPositions, OpenReport};
 use super::watches::Watches;
 use super::{Owned, Shard, ShardMesh, ShardMeshEnd};
 use crate::config::BrokerConfig;
-use crate::log::{DataDir, LoadedDir};
+use crate::log::{DataDir, FoundEntry, LoadedDir};
 use crate::metadata::MetadataImage;
 use crate::model::{CoreId, LeaderEpoch, Offset, PartitionId};
 use crate::partition::{PartitionError, Watcher};
@@ -104,6 +105,8 @@ impl Shards {
         let owned = Owned {
             state: Rc::new(RefCell::new(state)),
             flush_wanted: Rc::new(Notify::new()),
+            journal_wanted: Rc::new(Notify::new()),
+            destage_wanted: Rc::new(Notify::new()),
             points_file: Semaphore::new(1),
             core: core.clone(),
             dir,
@@ -148,6 +151,25 @@ impl Shards {
         found: Arc<LoadedDir>,
     ) -> Result<OpenReport, CoreGone> {
         expect_reply!(self.call(on, ShardCall::Open(image, found)), Open)
+    }
+
+    /// Brings entries of journals to the logs that one core has opened.
+    pub(super) async fn replay_on(
+        &self,
+        on: CoreId,
+        entries: Vec<FoundEntry>,
+    ) -> Result<Result<JournalReport, JournalError>, CoreGone> {
+        expect_reply!(self.call(on, ShardCall::Replay(entries)), Replayed)
+    }
+
+    /// Lets one core lead the logs that it has opened.
+    pub(super) async fn lead_logs(&self, on: CoreId) -> Result<Result<(), JournalError>, CoreGone> {
+        expect_reply!(self.call(on, ShardCall::Lead), Led)
+    }
+
+    /// Has one core make its journal, with generations beyond this one.
+    pub(super) fn begin_journal(&self, on: CoreId, generation: u64) {
+        self.cast(on, ShardCall::BeginJournal(generation));
     }
 
     /// Where the logs of one core stand.
@@ -321,6 +343,9 @@ impl Shards {
                     reply.send(ShardReply::Open(owned.open_logs(image, found).await));
                 });
             }
+            ShardCall::Replay(entries) => owned.replay(entries, reply),
+            ShardCall::Lead => owned.lead_logs(reply),
+            ShardCall::BeginJournal(generation) => owned.prepare_journal(generation),
             ShardCall::Positions => {
                 reply.send(ShardReply::Positions(owned.state.borrow().positions()));
             }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::appends::AppendTicket;
+use super::journal_replay::OpenedLog;
 use super::log_config::{log_config, topic_config};
 use super::message::{Publication, ShardReply};
 use super::shards::ReplyTo;
@@ -60,6 +61,7 @@ impl Owned {
         let config = self.state.borrow().config.clone();
         let now_ms = self.core.now_ms();
         self.state.borrow_mut().points.generation = found.points.generation();
+        self.state.borrow_mut().opening = Some(image.clone());
         let mut wanted: Vec<OpenLog> = Vec::new();
         let mut configs = Configs::new(&config, &image);
         for dir in &found.partitions {
@@ -89,7 +91,7 @@ impl Owned {
             }
             self.state
                 .borrow_mut()
-                .install(&image, name, opened, &mut report);
+                .take_opened(&found, name, opened, &mut report);
         }
         report
     }
@@ -177,9 +179,10 @@ impl Owned {
 }
 
 impl Shard {
-    fn install(
+    /// The log is led once it has what the journals have of it.
+    fn take_opened(
         &mut self,
-        image: &MetadataImage,
+        found: &LoadedDir,
         name: TopicPartition,
         opened: Result<Opened, OpenError>,
         report: &mut OpenReport,
@@ -190,10 +193,8 @@ impl Shard {
                 report.recovered += usize::from(!recovery.clean);
                 report.bytes_verified += recovery.bytes_verified;
                 let id = log.partition();
-                let (_, partition) = image.partition(id).expect("only known logs are opened");
-                let rule = self.commit_rule();
-                self.partitions
-                    .insert(id, Partition::lead(log, partition.leader_epoch, rule));
+                let log_start = log_start(found, id, &name);
+                self.opened.insert(id, OpenedLog { log, log_start });
             }
             Err(error) => report.failed.push((name, error.to_string())),
         }
@@ -265,6 +266,7 @@ impl Shard {
         let mut partition = self.partitions.remove(&id)?;
         self.dirty.remove(&id);
         self.unsynced.remove(&id);
+        self.sync_later.remove(&id);
         let Progress {
             answered,
             woken: watchers,
@@ -378,6 +380,15 @@ fn identify(image: &MetadataImage, name: &TopicPartition) -> Option<PartitionId>
         topic_id: topic.id,
         index,
     })
+}
+
+/// Where a log is to start, by whichever file says so.
+fn log_start(found: &LoadedDir, id: PartitionId, name: &TopicPartition) -> Offset {
+    let point = found.points.get(id).map_or(0, |point| point.log_start);
+    found
+        .log_starts
+        .get(name)
+        .map_or(point, |start| point.max(*start))
 }
 
 fn open_log(

@@ -111,6 +111,11 @@ impl Broker {
         started.elapsed()
     }
 
+    /// What it is started with from the next start on.
+    pub(crate) fn set_arguments(&mut self, arguments: &[&str]) {
+        self.arguments = arguments.iter().map(ToString::to_string).collect();
+    }
+
     /// Starts the process without waiting for anything.
     pub(crate) fn spawn(&mut self) {
         assert!(self.process.is_none(), "the broker already runs");
