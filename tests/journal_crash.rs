@@ -677,6 +677,7 @@ impl Run {
             let bytes: u64 = files.map(|path| fs::metadata(path).unwrap().len()).sum();
             assert_eq!(bytes, self.logs[at].log.size_bytes(), "log {at}");
         }
+        self.journals.iter_mut().for_each(Journal::drain_all);
         self.release();
         for journal in std::mem::take(&mut self.journals) {
             assert!(!journal.is_needed());

@@ -17,7 +17,7 @@
 //! # Ends and promises
 //!
 //! `log_end ≥ written_end ≥ durable_end`. Every byte below `durable_end` survives a loss of power, in
-//! its segment or in the [`journal`]. What is not in memory is synced in its segment. The last block of the active segment is padded with zeros and
+//! its segment or in the [`Journal`]. What is not in memory is synced in its segment. The last block of the active segment is padded with zeros and
 //! rewritten with its records repeated; two writes never touch one block at the same time; padding
 //! is never read as records, and a finished or cleanly closed file ends after its last batch.
 //!

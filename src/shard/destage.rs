@@ -52,9 +52,7 @@ impl Owned {
     /// From time to time: files that wait to be drained, and logs that could not be destaged.
     pub(super) fn look_after_destaging(&self) {
         self.state.borrow_mut().retry_full();
-        if self.state.borrow().journal.is_draining() {
-            self.destage_wanted.notify_one();
-        }
+        self.hurry_draining();
     }
 }
 
@@ -110,12 +108,15 @@ impl Shard {
         }
     }
 
-    /// Before a core closes: everything the journal has is to be written, at once.
-    pub(super) fn destage_all(&mut self) {
+    /// Before a core closes: everything the journal has is to be written, a group after the other.
+    pub(super) fn destage_for_close(&mut self) {
         self.give_up_small();
         let behind = self.partitions.iter();
         let behind = behind.filter(|(_, own)| can_destage(own) && own.log().is_behind());
-        self.dirty.extend(behind.map(|(id, _)| *id));
+        // Those of the group that are being written stay in it until they are.
+        let group = behind.take(GROUP_LOGS);
+        let idle = group.filter(|(_, own)| !own.log().is_busy());
+        self.dirty.extend(idle.map(|(id, _)| *id));
     }
 }
 

@@ -215,7 +215,7 @@ impl Owned {
 
     async fn drain(&self, shards: &Shards) {
         loop {
-            self.state.borrow_mut().destage_all();
+            self.state.borrow_mut().destage_for_close();
             let unsynced = self.state.borrow().unsynced();
             self.sync(shards, &unsynced).await;
             if !self.state.borrow().is_busy() {

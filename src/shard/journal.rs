@@ -115,6 +115,7 @@ impl Owned {
         // What has grown too large goes to its segment beside this round.
         self.wake_flushes(&self.state.borrow());
         let Some((plan, ids)) = planned else {
+            self.hurry_draining();
             return false;
         };
         let result = plan.write().await;
@@ -122,10 +123,17 @@ impl Owned {
         shards.wake(woken);
         if ids.is_empty() {
             // A file was opened: the one before is to be drained.
-            self.destage_wanted.notify_one();
+            self.hurry_draining();
         }
         self.after_round();
         true
+    }
+
+    /// Sees to it that a full file becomes free.
+    pub(super) fn hurry_draining(&self) {
+        if self.state.borrow().journal.is_draining() {
+            self.destage_wanted.notify_one();
+        }
     }
 
     /// Removes the journal's files, all of it being in the segments.
@@ -278,6 +286,7 @@ impl Shard {
     }
 
     fn take_journal(&mut self) -> Option<Journal> {
+        self.journal.journal_mut()?.drain_all();
         self.release_journal();
         let journal = self.journal.journal.take()?;
         self.journal.last_stats = journal.stats();

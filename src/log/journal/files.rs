@@ -168,7 +168,7 @@ impl Journal {
         self.space.awaited()
     }
 
-    /// Frees what the segments have: `synced` is a partition's [`Log::synced_end`], or `None` for
+    /// Frees what is drained and the segments have: `synced` is a partition's [`Log::synced_end`], or `None` for
     /// one that is deleted.
     ///
     /// [`Log::synced_end`]: crate::log::Log::synced_end

@@ -113,14 +113,15 @@ impl Space {
         draining.flat_map(|file| file.needed.keys().copied())
     }
 
-    /// Forgets entries that `synced` tells to be in their segments, and those of partitions it
-    /// does not know any more; a drained file without any is free.
+    /// Forgets, of files that are drained, entries that `synced` tells to be in their segments and
+    /// those of partitions it does not know any more; a file without any is free.
     pub(super) fn release(&mut self, synced: impl Fn(PartitionId) -> Option<Offset>) {
-        for file in &mut self.files {
+        let draining = self.files.iter_mut();
+        for file in draining.filter(|file| file.phase == Phase::Draining) {
             let waits =
                 |id: &PartitionId, end: &mut Offset| synced(*id).is_some_and(|at| at < *end);
             file.needed.retain(waits);
-            if file.phase == Phase::Draining && file.needed.is_empty() {
+            if file.needed.is_empty() {
                 file.phase = Phase::Free;
             }
         }
