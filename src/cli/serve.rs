@@ -7,6 +7,7 @@ use super::settings::SettingArgs;
 use crate::broker::{self, Announcement};
 use crate::config::FlushPolicy;
 use crate::runtime;
+use crate::sys;
 
 /// Start a broker
 ///
@@ -32,6 +33,7 @@ Examples:
   KLAMM_NUM_PARTITIONS=6 klamm serve";
 
 pub(super) fn run(args: &ServeArgs) -> Result<(), CliError> {
+    sys::host::use_small_pages();
     let loaded = args.settings.load()?;
     for warning in &loaded.warnings {
         log::warn!("{warning}");

@@ -46,6 +46,15 @@ pub fn processor_name() -> String {
     model_name(&text).map_or_else(|| std::env::consts::ARCH.to_owned(), ToOwned::to_owned)
 }
 
+/// Small pages only for this process from now on, whatever a library asks for: an idle broker stays
+/// small, and no first touch of a huge page makes a core wait for the kernel to compact memory.
+///
+/// Nothing changes where the kernel does not know huge pages.
+pub fn use_small_pages() {
+    // SAFETY: sets a flag of the process; no memory of ours is read or written.
+    unsafe { libc::prctl(libc::PR_SET_THP_DISABLE, 1, 0, 0, 0) };
+}
+
 fn model_name(cpuinfo: &str) -> Option<&str> {
     let line = cpuinfo
         .lines()

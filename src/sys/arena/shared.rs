@@ -22,7 +22,7 @@ const ABANDONED: u32 = u32::MAX;
 pub(super) struct Shared {
     region: Region,
     /// By the number of a block's first page.
-    headers: Box<[Header]>,
+    headers: Headers,
     budget_pages: usize,
     /// The owner's [`thread_number`]; 0 once it has gone.
     owner: AtomicU64,
@@ -39,6 +39,30 @@ struct Header {
     references: AtomicU32,
     pages: AtomicU32,
     next: AtomicU32,
+}
+
+/// A header for each page, physically there only for blocks that were once in use: address space
+/// of their own, because what an allocator gives zeroed it may have touched.
+struct Headers {
+    memory: Region,
+    count: usize,
+}
+
+impl Headers {
+    fn reserve(count: usize) -> io::Result<Self> {
+        let bytes = (count * size_of::<Header>()).next_multiple_of(HUGE_PAGE_BYTES);
+        let memory = Region::reserve(bytes)?;
+        Ok(Self { memory, count })
+    }
+
+    fn at(&self, page: usize) -> &Header {
+        assert!(page < self.count, "a page of the arena");
+        let header = self.memory.at(page * size_of::<Header>()).cast::<Header>();
+        // SAFETY: the place is inside the mapping, which lives as long as `self`, and aligned to a
+        // header's size from its aligned beginning; fresh memory is zero, a value of its integers,
+        // and nobody makes a `&mut` to it.
+        unsafe { header.as_ref() }
+    }
 }
 
 struct Local {
@@ -66,8 +90,6 @@ impl Shared {
             pages < ABANDONED as usize - 1,
             "an arena is smaller than 16 TiB"
         );
-        // SAFETY: a header is three integers, for which zero is a value.
-        let headers = unsafe { Box::<[Header]>::new_zeroed_slice(pages).assume_init() };
         let local = Local {
             buddy: Buddy::new(pages),
             used_pages: 0,
@@ -77,7 +99,7 @@ impl Shared {
         };
         let shared = Box::new(Self {
             region: Region::reserve(region_bytes)?,
-            headers,
+            headers: Headers::reserve(pages)?,
             budget_pages: budget_bytes / PAGE_BYTES,
             owner: AtomicU64::new(thread_number()),
             returned: AtomicU32::new(EMPTY),
@@ -107,7 +129,7 @@ impl Shared {
         local.used_pages += pages;
         local.blocks_out += 1;
         self.mark_resident(local, first, pages);
-        let header = &self.headers[first];
+        let header = self.headers.at(first);
         header.pages.store(pages as u32, Ordering::Relaxed);
         header.references.store(1, Ordering::Relaxed);
         Some((first as u32, pages))
@@ -163,13 +185,13 @@ impl Shared {
     fn take_list(&self, local: &mut Local, mut list: u32) {
         while list != EMPTY {
             let first = (list - 1) as usize;
-            list = self.headers[first].next.load(Ordering::Relaxed);
+            list = self.headers.at(first).next.load(Ordering::Relaxed);
             self.give(local, first);
         }
     }
 
     fn give(&self, local: &mut Local, first: usize) {
-        let pages = self.headers[first].pages.load(Ordering::Relaxed) as usize;
+        let pages = self.headers.at(first).pages.load(Ordering::Relaxed) as usize;
         local.buddy.give(first, pages);
         local.used_pages -= pages;
         local.blocks_out -= 1;
@@ -235,7 +257,7 @@ impl BlockRef {
     }
 
     fn header(&self) -> &Header {
-        &self.shared().headers[self.page as usize]
+        self.shared().headers.at(self.page as usize)
     }
 }
 
@@ -277,7 +299,8 @@ unsafe fn free(shared: NonNull<Shared>, page: u32) {
     }
     let mut head = this.returned.load(Ordering::Acquire);
     while head != ABANDONED {
-        this.headers[page as usize]
+        this.headers
+            .at(page as usize)
             .next
             .store(head, Ordering::Relaxed);
         let pushed = this.returned.compare_exchange_weak(
