@@ -33,6 +33,9 @@ pub(crate) struct Broker {
     keeps_data: bool,
 }
 
+/// Both brokers leave deleted topics on the disk for a minute otherwise, window after window.
+pub(crate) const DELETE_SOON: &str = "log.segment.delete.delay.ms=1000";
+
 /// How one start differs from the usual.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Circumstances {
@@ -192,14 +195,10 @@ fn klamm(
         };
         command.extend(["--cores".to_owned(), list]);
     }
-    for setting in settings {
+    for setting in [DELETE_SOON].iter().chain(settings) {
         command.extend(["--set".to_owned(), (*setting).to_owned()]);
     }
-    let told = match settings.is_empty() {
-        true => "defaults".to_owned(),
-        false => settings.join("\n"),
-    };
-    Ok((command, told))
+    Ok((command, [&[DELETE_SOON], settings].concat().join("\n")))
 }
 
 fn free_port() -> Outcome<u16> {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::Outcome;
+use crate::broker::DELETE_SOON;
 
 /// The script that gets the jars; its last line of output is their folder.
 const FETCH: &str = "tests/clients/java/fetch-kafka.sh";
@@ -154,6 +155,7 @@ fn properties_text(home: &Path, address: &str, settings: &[&str]) -> Outcome<Str
         "share.coordinator.state.topic.replication.factor=1".to_owned(),
         "share.coordinator.state.topic.min.isr=1".to_owned(),
         "group.initial.rebalance.delay.ms=0".to_owned(),
+        DELETE_SOON.to_owned(),
     ];
     lines.extend(settings.iter().map(|setting| (*setting).to_owned()));
     Ok(lines.join("\n") + "\n")
