@@ -195,6 +195,13 @@ impl Log {
             .sum()
     }
 
+    /// About how many bytes lie between `offset` and the log's end, as if all records were of a size.
+    pub fn bytes_behind(&self, offset: Offset) -> u64 {
+        let records = (self.end.offset - self.log_start).max(1);
+        let behind = (self.end.offset - offset).clamp(0, records);
+        (self.size_bytes() as f64 * behind as f64 / records as f64) as u64
+    }
+
     /// How many segments there are, the active one among them.
     pub fn segment_count(&self) -> usize {
         self.segments.len()

@@ -22,10 +22,11 @@ mod points;
 mod reads;
 mod settings;
 mod shards;
+mod tail_limit;
 mod topics;
 mod watches;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -44,9 +45,9 @@ pub use topics::{LogPositions, OpenReport, strays};
 pub use watches::FetchWatch;
 
 use crate::config::BrokerConfig;
-use crate::log::DataDir;
+use crate::log::{DataDir, Log};
 use crate::metadata::MetadataImage;
-use crate::model::PartitionId;
+use crate::model::{Offset, PartitionId};
 use crate::partition::{CommitRule, Partition};
 use crate::runtime::Core;
 use crate::runtime::sync::{Notify, Semaphore};
@@ -54,6 +55,7 @@ use appends::{AppendTicket, StalledAppend};
 use journal::Journaling;
 use journal_replay::OpenedLog;
 use points::Points;
+use tail_limit::TailLimit;
 
 /// The mesh that joins all shards.
 pub type ShardMesh = crate::runtime::mesh::Mesh<ShardCall, ShardReply>;
@@ -82,6 +84,8 @@ struct Shard {
     unsynced: HashSet<PartitionId>,
     /// Whose extents were begun, oldest first: the order of eviction.
     extents: VecDeque<PartitionId>,
+    /// How much of them is kept for readers.
+    tail_limit: Cell<TailLimit>,
     /// Appends that found the memory full, in order; nothing overtakes them.
     stalled: VecDeque<StalledAppend>,
     /// Deleted partitions whose flush was under way.
@@ -113,9 +117,11 @@ struct Owned {
 
 impl Shard {
     fn new(core: Core, dir: DataDir, config: Arc<BrokerConfig>) -> Self {
+        let tail_limit = TailLimit::new(tail_bytes_max(&core));
         Self {
             core,
             dir,
+            tail_limit: Cell::new(tail_limit),
             config: Rc::new(BrokerConfig::clone(&config)),
             started_with: config,
             image: Arc::default(),
@@ -149,17 +155,55 @@ impl Shard {
         }
     }
 
-    /// Gives memory back until the arena is at most three quarters full.
+    /// Gives memory back until the arena is at most three quarters full, and what readers do not
+    /// come back for besides.
     ///
     /// Only what is synced and below the high watermark goes; the oldest first. What only the
     /// journal has besides is asked to its segment.
     fn relieve_memory(&mut self) {
         let arena = self.core.arena().clone();
-        let limit = arena.budget_bytes() / 4 * 3;
+        let limit = tail_bytes_max(&self.core);
         while arena.used_bytes() > limit && self.evict_one() {}
         if arena.used_bytes() > limit {
             self.destage_oldest();
         }
+        self.evict_unwanted();
+    }
+
+    /// Some at a time, so that no round lasts longer for it; never a log's newest extent, which
+    /// the next append would have to read again.
+    fn evict_unwanted(&mut self) {
+        let mut limit = self.tail_limit.get();
+        limit.on_time(self.core.now_ms());
+        self.tail_limit.set(limit);
+        for _ in 0..UNWANTED_AT_ONCE_MAX {
+            if self.core.arena().used_bytes() <= limit.bytes() || !self.evict_one_unwanted() {
+                return;
+            }
+        }
+    }
+
+    /// The same, with the turn of a log that would lose its newest extent left to the others.
+    fn evict_one_unwanted(&mut self) -> bool {
+        let Some(id) = self.extents.front().copied() else {
+            return false;
+        };
+        let own = self.partitions.get(&id).map(Partition::log);
+        let end = own.and_then(|log| Some((log.oldest_extent()?.end, log.log_end())));
+        match end {
+            Some((extent_end, log_end)) if extent_end == log_end => {
+                self.extents.rotate_left(1);
+                true
+            }
+            _ => self.evict_one(),
+        }
+    }
+
+    /// A reader found on disk what it wanted.
+    fn note_miss(&self, log: &Log, offset: Offset) {
+        let mut limit = self.tail_limit.get();
+        limit.on_miss(log.bytes_behind(offset), self.core.now_ms());
+        self.tail_limit.set(limit);
     }
 
     /// Evicts the oldest extent of this core; false if it must stay, or there is none.
@@ -183,10 +227,18 @@ impl Shard {
     }
 }
 
+/// The most recent data a core keeps: the rest of its memory is for requests on their way.
+fn tail_bytes_max(core: &Core) -> usize {
+    core.arena().budget_bytes() / 4 * 3
+}
+
+/// Extents that one round may give back although there is memory.
+const UNWANTED_AT_ONCE_MAX: usize = 64;
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::log::{Log, LogConfig};
+    use crate::log::LogConfig;
     use crate::model::{TopicPartition, Uuid};
     use crate::runtime::{CoreOptions, block_on_one_core};
 

@@ -129,7 +129,10 @@ impl Shard {
                 done.data = ReadData::Memory(chunks);
                 Planned::Done(Ok(done))
             }
-            Ok(ReadPlan::File(cold)) => Planned::Cold(done, cold),
+            Ok(ReadPlan::File(cold)) => {
+                self.note_miss(log, request.offset);
+                Planned::Cold(done, cold)
+            }
             Err(error) => Planned::Done(Err(PartitionError::from(&error))),
         }
     }
