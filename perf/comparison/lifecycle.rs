@@ -121,8 +121,9 @@ const DROP_CACHES: &str = "/proc/sys/vm/drop_caches";
 
 /// Writes the backlog with the load tool, into a topic that stays.
 fn fill(column: &'static Column, broker: &Broker, megabytes: u64, args: &Args) -> Outcome<()> {
+    make_topic(&patient(&broker.address)?, TOPIC, PARTITIONS)?;
     let extra = format!(
-        "--partitions {PARTITIONS} --seconds 900 --bytes-max-mb {megabytes} --topic {TOPIC} --keep-topic"
+        "--partitions {PARTITIONS} --seconds 120 --warmup-seconds 0 --bytes-max-mb {megabytes} --topic {TOPIC} --keep-topic"
     );
     let extra: Vec<String> = extra.split(' ').map(str::to_owned).collect();
     let request = Request {
@@ -149,15 +150,20 @@ fn fill(column: &'static Column, broker: &Broker, megabytes: u64, args: &Args) -
 /// Makes a topic and waits until a record of it is accepted.
 fn first_record(address: &str) -> Outcome<()> {
     let cluster = patient(address)?;
+    make_topic(&cluster, "first", 1)?;
+    produce(&cluster, "first", 1).map(drop)
+}
+
+fn make_topic(cluster: &Arc<Cluster>, name: &str, partitions: i32) -> Outcome<()> {
     let topic = NewTopic {
-        name: "first".to_owned(),
-        partitions: Some(1),
+        name: name.to_owned(),
+        partitions: Some(partitions),
         ..NewTopic::default()
     };
     for made in Admin::new(cluster.clone()).create_topics(&[topic], false)? {
         made.outcome?;
     }
-    produce(&cluster, "first", 1).map(drop)
+    Ok(())
 }
 
 /// Writes one record to each partition and reads it back; where they went.
