@@ -2,8 +2,10 @@
 
 use super::blocking;
 use super::disk::Disk;
+use super::drive::Rounds;
 use super::fate::Fate;
-use super::net::{FetchPath, ReceiveArea};
+use super::mail::Mail;
+use super::net::{FetchPath, Readiness, ReceiveArea};
 use super::pulse::{Pulse, index_of, index_of_place, name_of, since_start_ns};
 use super::ring::Ring;
 use super::stats::{CoreStats, Counters};
@@ -37,6 +39,9 @@ pub(super) struct Inner {
     pub(super) arena: Arena,
     pub(super) disk: Disk,
     pub(super) ring: Ring,
+    pub(super) rounds: Rc<Rounds>,
+    pub(super) sockets: Readiness,
+    pub(super) mail: Mail,
     pub(super) receive_area: ReceiveArea,
     pub(super) fetch_path: FetchPath,
     pub(super) counters: Rc<Counters>,
@@ -103,8 +108,7 @@ impl Core {
     /// Lets sockets, disk, timers and other cores have their go: the only way to yield that
     /// reaches them. Costs 0.25 to 28 µs, so call it every few hundred microseconds of work.
     pub async fn turn(&self) {
-        glommio::timer::sleep(Duration::from_micros(1)).await;
-        self.inner.last_turn.set(Instant::now());
+        self.inner.rounds.next().await;
     }
 
     /// [`Core::turn`], if the last one was more than 300 µs ago: for loops.

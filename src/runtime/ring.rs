@@ -8,11 +8,11 @@
 
 #![allow(unsafe_code)]
 
+use super::drive::Rounds;
 use super::op::{Buffer, Kind, Read, Step, Work, Write};
 use super::stats::Counters;
-use super::sync::Notify;
 use io_uring::{IoUring, Probe, opcode, squeue, types};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::fs::File;
 use std::future::Future;
@@ -21,6 +21,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 /// Entries of the submission queue: what one system call can carry.
 const SUBMISSION_ENTRIES: u32 = 256;
@@ -31,6 +32,8 @@ const IN_FLIGHT_MAX: u32 = 1024;
 const EAGER_SUBMIT: usize = 64;
 /// The most parts of one write (`IOV_MAX`).
 const VECTORS_MAX: usize = 1024;
+/// The user data of the poll of the sockets: no operation's key.
+const SET_POLL: u64 = u64::MAX;
 const DIRECTORY_MODE: u32 = 0o755;
 const FILE_MODE: u32 = 0o644;
 
@@ -43,8 +46,20 @@ pub(super) struct Ring {
 struct State {
     uring: RefCell<IoUring>,
     ops: RefCell<Ops>,
-    pushed: Notify,
+    /// The core's rounds, which submit what was started.
+    rounds: Rc<Rounds>,
+    /// The answers of [`Ring::poll_once`].
+    poll: Cell<SetPoll>,
     counters: Rc<Counters>,
+}
+
+/// The set of sockets, as the ring polls it.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum SetPoll {
+    #[default]
+    Idle,
+    Armed,
+    Ready,
 }
 
 #[derive(Default)]
@@ -71,7 +86,7 @@ enum Slot {
 
 impl Ring {
     /// A ring of the calling thread and the eventfd that says when to call [`Ring::reap`].
-    pub(super) fn new(counters: Rc<Counters>) -> io::Result<(Self, OwnedFd)> {
+    pub(super) fn new(counters: Rc<Counters>, rounds: Rc<Rounds>) -> io::Result<(Self, OwnedFd)> {
         let uring = build()?;
         // SAFETY: a call without memory; the descriptor it opens is nobody else's.
         let event = unsafe {
@@ -84,7 +99,8 @@ impl Ring {
         let state = State {
             uring: RefCell::new(uring),
             ops: RefCell::default(),
-            pushed: Notify::new(),
+            rounds,
+            poll: Cell::default(),
             counters,
         };
         Ok((
@@ -102,7 +118,7 @@ impl Ring {
         if self.state.uring.borrow_mut().submission().len() >= EAGER_SUBMIT {
             self.flush();
         } else {
-            self.state.pushed.notify_one();
+            self.state.rounds.want();
         }
         Running {
             ring: self.clone(),
@@ -110,23 +126,34 @@ impl Ring {
         }
     }
 
-    /// Submits at the end of every turn in which something was started; never returns.
-    pub(super) async fn submit_each_turn(self) {
-        loop {
-            self.state.pushed.notified().await;
-            self.flush();
-        }
-    }
-
-    /// Submits what was started and takes what is already done.
-    pub(super) fn flush(&self) {
+    /// Submits what was started and takes what is already done; whether there was any.
+    pub(super) fn flush(&self) -> bool {
         self.state.submit();
-        self.reap();
+        self.reap()
     }
 
-    /// Takes the answers that are there and wakes who waits for them.
-    pub(super) fn reap(&self) {
-        self.state.reap();
+    /// Takes the answers that are there and wakes who waits for them; whether there were any.
+    pub(super) fn reap(&self) -> bool {
+        self.state.reap()
+    }
+
+    /// Polls the set of sockets until it is readable once, unless it is polled already.
+    pub(super) fn poll_once(&self, set: BorrowedFd<'_>) {
+        self.state.poll_once(set);
+    }
+
+    /// Whether the set was found readable since it was asked last.
+    pub(super) fn take_polled(&self) -> bool {
+        let ready = self.state.poll.get() == SetPoll::Ready;
+        if ready {
+            self.state.poll.set(SetPoll::Idle);
+        }
+        ready
+    }
+
+    /// Submits what was started and sleeps until an answer is there, at most for `time`.
+    pub(super) fn wait(&self, time: Duration) {
+        self.state.wait(time);
     }
 
     /// Operations the kernel has not answered yet.
@@ -288,31 +315,59 @@ impl State {
             match uring.submit() {
                 Err(error) if error.raw_os_error() == Some(libc::EINTR) => {}
                 // EAGAIN and EBUSY: answers have to be taken first; what is queued stays queued.
-                Err(_) => return self.pushed.notify_one(),
+                Err(_) => return self.rounds.want(),
                 Ok(_) => return,
             }
         }
     }
 
-    fn reap(&self) {
+    fn poll_once(&self, set: BorrowedFd<'_>) {
+        if self.poll.get() != SetPoll::Idle || self.uring.borrow_mut().submission().is_full() {
+            return;
+        }
+        let entry = opcode::PollAdd::new(types::Fd(set.as_raw_fd()), libc::POLLIN as u32);
+        let entry = entry.build().user_data(SET_POLL);
+        // SAFETY: it points to no memory.
+        let pushed = unsafe { self.uring.borrow_mut().submission().push(&entry) };
+        if pushed.is_ok() {
+            self.poll.set(SetPoll::Armed);
+        }
+    }
+
+    /// An error ends the wait early, and the round after it sees what there is.
+    fn wait(&self, time: Duration) {
+        Counters::add(&self.counters.ring_submits, 1);
+        let time = types::Timespec::from(time);
+        let args = types::SubmitArgs::new().timespec(&time);
+        let _ = self.uring.borrow().submitter().submit_with_args(1, &args);
+    }
+
+    fn reap(&self) -> bool {
+        let mut any = false;
         while let Some((key, answer)) = self.next_answer() {
+            any = true;
             Counters::add(&self.counters.ring_completions, 1);
+            let Ok(key) = u32::try_from(key) else {
+                self.poll.set(SetPoll::Ready);
+                continue;
+            };
             let (goes_on, waker) = self.ops.borrow_mut().complete(key, answer);
             if goes_on {
                 self.push(key);
-                self.pushed.notify_one();
+                self.rounds.want();
             }
             if let Some(waker) = waker {
                 waker.wake();
             }
         }
         self.push_backlog();
+        any
     }
 
-    fn next_answer(&self) -> Option<(u32, i32)> {
+    fn next_answer(&self) -> Option<(u64, i32)> {
         let mut uring = self.uring.borrow_mut();
         let answer = uring.completion().next()?;
-        Some((answer.user_data() as u32, answer.result()))
+        Some((answer.user_data(), answer.result()))
     }
 
     fn push_backlog(&self) {
@@ -323,7 +378,7 @@ impl State {
         for _ in 0..room {
             let key = self.ops.borrow_mut().backlog.pop_front();
             self.push(key.expect("counted above"));
-            self.pushed.notify_one();
+            self.rounds.want();
         }
     }
 }
@@ -465,11 +520,4 @@ fn adopt_opened(work: &mut Work, answer: i32) {
         // SAFETY: the kernel opened it for this operation; nobody else knows it.
         *opened = Some(unsafe { File::from_raw_fd(answer) });
     }
-}
-
-/// The socket of a connection, for system calls that glommio does not make.
-pub(super) fn socket_of(stream: &glommio::net::TcpStream) -> BorrowedFd<'_> {
-    // SAFETY: the stream owns the descriptor and closes it only when it is dropped, which the
-    // borrow prevents.
-    unsafe { BorrowedFd::borrow_raw(stream.as_raw_fd()) }
 }

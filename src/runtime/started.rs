@@ -2,10 +2,12 @@
 
 use super::core::{Core, Inner};
 use super::disk::Disk;
+use super::drive::{Rounds, drive};
 use super::error::StartError;
 use super::executor::CoreOptions;
 use super::fate::Fate;
-use super::net::ReceiveArea;
+use super::mail::Mail;
+use super::net::{Readiness, ReceiveArea};
 use super::pulse::{Pulse, index_of};
 use super::ring::Ring;
 use super::stats::Counters;
@@ -48,6 +50,9 @@ pub(super) struct Started {
     seed: Seed,
     arena: Arena,
     ring: Ring,
+    rounds: Rc<Rounds>,
+    sockets: Readiness,
+    mail: Mail,
     completions: OwnedFd,
     counters: Rc<Counters>,
     pulse: Arc<Pulse>,
@@ -60,15 +65,22 @@ impl Started {
         let executor = build_executor(place).map_err(|error| failed(id, error))?;
         let arena = Arena::new(seed.options.arena_bytes).map_err(|error| failed(id, error))?;
         let counters = Rc::new(Counters::default());
-        let (ring, completions) =
-            Ring::new(counters.clone()).map_err(|error| StartError::RingRefused {
+        let rounds = Rc::new(Rounds::default());
+        let sockets = Readiness::new(counters.clone()).map_err(|error| failed(id, error))?;
+        let mail = Mail::new(&sockets).map_err(|error| failed(id, error))?;
+        let (ring, completions) = Ring::new(counters.clone(), rounds.clone()).map_err(|error| {
+            StartError::RingRefused {
                 reason: error.to_string(),
-            })?;
+            }
+        })?;
         Ok(Self {
             executor,
             seed,
             arena,
             ring,
+            rounds,
+            sockets,
+            mail,
             completions,
             counters,
             pulse: Arc::default(),
@@ -90,6 +102,9 @@ impl Started {
             seed,
             arena,
             ring,
+            rounds,
+            sockets,
+            mail,
             completions,
             counters,
             pulse,
@@ -104,6 +119,9 @@ impl Started {
                     arena,
                     disk: Disk::new(ring.clone(), counters.clone()),
                     ring,
+                    rounds,
+                    sockets,
+                    mail,
                     fetch_path: seed.options.fetch_path,
                     counters,
                     pulse,
@@ -115,7 +133,8 @@ impl Started {
                     slow_label: Cell::new(None),
                 }),
             };
-            core.spawn(core.inner.ring.clone().submit_each_turn());
+            let (ring, sockets) = (core.inner.ring.clone(), core.inner.sockets.clone());
+            core.spawn(drive(core.clone(), ring, sockets));
             core.spawn(reap_completions(core.clone(), completions));
             core.spawn(beat(core.clone()));
             let main = core.tracked(index_of("the main task"), make(core.clone()));
@@ -152,6 +171,7 @@ async fn reap_completions(core: Core, completions: OwnedFd) {
             core.sleep(BEAT_EVERY).await;
         }
         core.inner.ring.reap();
+        core.inner.rounds.want();
     }
 }
 

@@ -10,6 +10,8 @@ pub struct CoreStats {
     pub ring_submits: u64,
     /// Answers of the side ring.
     pub ring_completions: u64,
+    /// Times the sockets were asked which of them are ready.
+    pub epoll_waits: u64,
     /// Writes started.
     pub writes: u64,
     /// Bytes of those writes.
@@ -68,6 +70,7 @@ impl fmt::Display for CoreStats {
 pub(super) struct Counters {
     pub(super) ring_submits: Cell<u64>,
     pub(super) ring_completions: Cell<u64>,
+    pub(super) epoll_waits: Cell<u64>,
     pub(super) writes: Cell<u64>,
     pub(super) written_bytes: Cell<u64>,
     pub(super) direct_writes: Cell<u64>,
@@ -93,6 +96,7 @@ impl Counters {
         CoreStats {
             ring_submits: self.ring_submits.get(),
             ring_completions: self.ring_completions.get(),
+            epoll_waits: self.epoll_waits.get(),
             writes: self.writes.get(),
             written_bytes: self.written_bytes.get(),
             direct_writes: self.direct_writes.get(),

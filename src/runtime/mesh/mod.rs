@@ -1,8 +1,8 @@
 //! Mailboxes between cores: typed calls with replies, and casts without.
 //!
-//! Every pair of cores has a channel for calls and one for replies in each direction, each with
+//! Every pair of cores has a wire for calls and one for replies in each direction, each with
 //! one sender and one receiver. Two full cores cannot wait for each other: whoever receives never
-//! waits (a handler that must, spawns), so every channel drains, and what finds its channel full
+//! waits (a handler that must, spawns), so every wire drains, and what finds its wire full
 //! waits in the sender's outbox, in order. What is in an outbox is bounded by what caused it: a
 //! connection has only so many calls under way.
 
@@ -10,19 +10,20 @@ mod outbox;
 #[cfg(test)]
 mod tests;
 mod waiting;
+mod wire;
 
 use super::core::Core;
-use super::sync::{mpsc, oneshot};
+use super::sync::{Notify, mpsc, oneshot};
 use crate::model::CoreId;
-use glommio::channels::shared_channel::{SharedReceiver, SharedSender, new_bounded};
 use outbox::Outbox;
 use std::cell::RefCell;
 use std::future::Future;
 use std::rc::Rc;
 use waiting::Waiting;
+use wire::{BellOf, Receiver, Sender, Taken, wire};
 
 /// Messages under way between two cores; more wait in the sender's outbox.
-const CHANNEL_MESSAGES: usize = 256;
+const WIRE_MESSAGES: usize = 256;
 
 /// The way from one core to all. Clones share it; it stays on its core.
 pub struct Mesh<Call: Send, Reply: Send> {
@@ -32,6 +33,8 @@ pub struct Mesh<Call: Send, Reply: Send> {
 /// One core's end before that core is up; it may travel there.
 pub struct MeshEnd<Call: Send, Reply: Send> {
     id: CoreId,
+    /// Where the others look for this core's bell.
+    bell: BellOf,
     /// By core; `None` for its own.
     wires: Vec<Option<Wires<Call, Reply>>>,
 }
@@ -49,10 +52,10 @@ pub struct Responder<Reply: Send + 'static> {
 pub struct Unanswered;
 
 struct Wires<Call: Send, Reply: Send> {
-    calls_out: SharedSender<CallMessage<Call>>,
-    calls_in: SharedReceiver<CallMessage<Call>>,
-    replies_out: SharedSender<ReplyMessage<Reply>>,
-    replies_in: SharedReceiver<ReplyMessage<Reply>>,
+    calls_out: Sender<CallMessage<Call>>,
+    calls_in: Receiver<CallMessage<Call>>,
+    replies_out: Sender<ReplyMessage<Reply>>,
+    replies_in: Receiver<ReplyMessage<Reply>>,
 }
 
 struct CallMessage<Call> {
@@ -96,12 +99,13 @@ impl<Call: Send + 'static, Reply: Send + 'static> Mesh<Call, Reply> {
     pub fn build(cores: usize) -> Vec<MeshEnd<Call, Reply>> {
         let end = |id| MeshEnd {
             id,
+            bell: BellOf::default(),
             wires: (0..cores).map(|_| None).collect(),
         };
         let mut ends: Vec<MeshEnd<Call, Reply>> = (0..cores).map(end).collect();
         for low in 0..cores {
             for high in low + 1..cores {
-                let (one, other) = wire();
+                let (one, other) = wires(&ends[low].bell, &ends[high].bell);
                 ends[low].wires[high] = Some(one);
                 ends[high].wires[low] = Some(other);
             }
@@ -164,6 +168,8 @@ impl<Call: Send + 'static, Reply: Send + 'static> MeshEnd<Call, Reply> {
     ) -> Mesh<Call, Reply> {
         assert_eq!(self.id, core.id(), "an end belongs to its core");
         let handler: Handler<Call, Reply> = Rc::new(handler);
+        let rung = self.bell.set(core.inner.mail.bell());
+        rung.expect("an end joins once");
         let peers = self.wires.into_iter().enumerate();
         let peers = peers.map(|(from, wires)| match wires {
             Some(wires) => join_remote(core, from, wires, handler.clone()),
@@ -208,12 +214,15 @@ impl<Reply: Send + 'static> Drop for Responder<Reply> {
 
 type Handler<Call, Reply> = Rc<dyn Fn(CoreId, Call, Responder<Reply>)>;
 
-/// Two ends of the four channels between two cores.
-fn wire<Call: Send, Reply: Send>() -> (Wires<Call, Reply>, Wires<Call, Reply>) {
-    let (calls_there, calls_from_here) = new_bounded(CHANNEL_MESSAGES);
-    let (calls_back, calls_from_there) = new_bounded(CHANNEL_MESSAGES);
-    let (replies_there, replies_from_here) = new_bounded(CHANNEL_MESSAGES);
-    let (replies_back, replies_from_there) = new_bounded(CHANNEL_MESSAGES);
+/// Two ends of the four wires between two cores.
+fn wires<Call: Send, Reply: Send>(
+    here: &BellOf,
+    there: &BellOf,
+) -> (Wires<Call, Reply>, Wires<Call, Reply>) {
+    let (calls_there, calls_from_here) = wire(WIRE_MESSAGES, here, there);
+    let (calls_back, calls_from_there) = wire(WIRE_MESSAGES, there, here);
+    let (replies_there, replies_from_here) = wire(WIRE_MESSAGES, here, there);
+    let (replies_back, replies_from_there) = wire(WIRE_MESSAGES, there, here);
     let here = Wires {
         calls_out: calls_there,
         calls_in: calls_from_there,
@@ -253,14 +262,39 @@ fn join_remote<Call: Send + 'static, Reply: Send + 'static>(
     Peer::Remote { calls, waiting }
 }
 
+/// The end of a wire at which messages arrive.
+struct Inbox<T> {
+    receiver: Receiver<T>,
+    arrived: Rc<Notify>,
+}
+
+impl<T: 'static> Inbox<T> {
+    fn new(core: &Core, receiver: Receiver<T>) -> Self {
+        let arrived = Rc::new(Notify::new());
+        core.inner.mail.add(receiver.watch(arrived.clone()));
+        Self { receiver, arrived }
+    }
+
+    /// The oldest message; `None` when there is none and the other core has gone.
+    async fn recv(&self) -> Option<T> {
+        loop {
+            match self.receiver.take() {
+                Taken::Message(message) => return Some(message),
+                Taken::Gone => return None,
+                Taken::Nothing => self.arrived.notified().await,
+            }
+        }
+    }
+}
+
 async fn receive_calls<Call: Send + 'static, Reply: Send + 'static>(
     core: Core,
     from: CoreId,
-    calls: SharedReceiver<CallMessage<Call>>,
+    calls: Receiver<CallMessage<Call>>,
     replies: Outbox<ReplyMessage<Reply>>,
     handler: Handler<Call, Reply>,
 ) {
-    let calls = calls.connect().await;
+    let calls = Inbox::new(&core, calls);
     while let Some(CallMessage { id, call }) = calls.recv().await {
         let answer = match id {
             Some(id) => Answer::Remote {
@@ -276,10 +310,10 @@ async fn receive_calls<Call: Send + 'static, Reply: Send + 'static>(
 
 async fn receive_replies<Reply: Send + 'static>(
     core: Core,
-    replies: SharedReceiver<ReplyMessage<Reply>>,
+    replies: Receiver<ReplyMessage<Reply>>,
     waiting: Rc<RefCell<Waiting<Reply>>>,
 ) {
-    let replies = replies.connect().await;
+    let replies = Inbox::new(&core, replies);
     while let Some(ReplyMessage { id, reply }) = replies.recv().await {
         let caller = waiting.borrow_mut().take(id);
         if let (Some(caller), Some(reply)) = (caller, reply) {

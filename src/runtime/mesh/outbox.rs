@@ -2,9 +2,8 @@
 
 use super::super::core::Core;
 use super::super::sync::Notify;
-use glommio::GlommioError;
-use glommio::channels::shared_channel::{ConnectedSender, SharedSender};
-use std::cell::{Cell, OnceCell, RefCell};
+use super::wire::{Refused, Sender};
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 
@@ -14,10 +13,11 @@ pub(super) struct Outbox<T: Send> {
 }
 
 struct State<T: Send> {
-    /// There as soon as the other core has come up.
-    sender: OnceCell<ConnectedSender<T>>,
+    sender: Sender<T>,
     queue: RefCell<VecDeque<T>>,
     filled: Notify,
+    /// The wire has room again, or nobody takes out any more.
+    room: Rc<Notify>,
     /// Something is queued, or the pump has it in hand: nothing may overtake it.
     pumping: Cell<bool>,
     closed: Cell<bool>,
@@ -32,47 +32,42 @@ impl<T: Send> Clone for Outbox<T> {
 }
 
 impl<T: Send + 'static> Outbox<T> {
-    /// An outbox whose messages leave through `sender` once that is connected.
-    pub(super) fn start(core: &Core, sender: SharedSender<T>) -> Self {
+    /// An outbox whose messages leave through `sender`.
+    pub(super) fn start(core: &Core, sender: Sender<T>) -> Self {
+        let room = Rc::new(Notify::new());
+        core.inner.mail.add(sender.watch(room.clone()));
         let state = Rc::new(State {
-            sender: OnceCell::new(),
+            sender,
             queue: RefCell::default(),
             filled: Notify::new(),
-            pumping: Cell::new(true),
+            room,
+            pumping: Cell::new(false),
             closed: Cell::new(false),
         });
         let outbox = Self { state };
-        core.spawn(outbox.clone().pump(sender));
+        core.spawn(outbox.clone().pump());
         outbox
     }
 
     /// Puts a message on its way; gives it back when the other core has gone.
     pub(super) fn put(&self, message: T) -> Result<(), T> {
-        let State {
-            sender,
-            pumping,
-            closed,
-            ..
-        } = &*self.state;
-        if closed.get() {
+        if self.state.closed.get() {
             return Err(message);
         }
-        let direct = sender.get().filter(|_| !pumping.get());
-        let Some(sender) = direct else {
+        if self.state.pumping.get() {
             self.keep(message);
             return Ok(());
-        };
-        match sender.try_send(message) {
+        }
+        match self.state.sender.try_send(message) {
             Ok(()) => Ok(()),
-            Err(GlommioError::WouldBlock(glommio::ResourceType::Channel(message))) => {
+            Err(Refused::Full(message)) => {
                 self.keep(message);
                 Ok(())
             }
-            Err(GlommioError::Closed(glommio::ResourceType::Channel(message))) => {
-                closed.set(true);
+            Err(Refused::Gone(message)) => {
+                self.state.closed.set(true);
                 Err(message)
             }
-            Err(_) => unreachable!("a channel is full or closed"),
         }
     }
 
@@ -82,10 +77,8 @@ impl<T: Send + 'static> Outbox<T> {
         self.state.filled.notify_one();
     }
 
-    /// Sends what is queued as the channel gets room; ends when the other core has gone.
-    async fn pump(self, sender: SharedSender<T>) {
-        let sender = sender.connect().await;
-        let sender = self.state.sender.get_or_init(|| sender);
+    /// Sends what is queued as the wire gets room; ends when the other core has gone.
+    async fn pump(self) {
         loop {
             let next = self.state.queue.borrow_mut().pop_front();
             let Some(message) = next else {
@@ -93,9 +86,22 @@ impl<T: Send + 'static> Outbox<T> {
                 self.state.filled.notified().await;
                 continue;
             };
-            if sender.send(message).await.is_err() {
+            if self.send(message).await.is_err() {
                 self.state.closed.set(true);
                 return self.state.queue.borrow_mut().clear();
+            }
+        }
+    }
+
+    async fn send(&self, mut message: T) -> Result<(), T> {
+        loop {
+            match self.state.sender.try_send(message) {
+                Ok(()) => return Ok(()),
+                Err(Refused::Gone(message)) => return Err(message),
+                Err(Refused::Full(back)) => message = back,
+            }
+            if self.state.sender.starve() {
+                self.state.room.notified().await;
             }
         }
     }

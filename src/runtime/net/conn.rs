@@ -1,22 +1,17 @@
 //! One connection: received from by one task, sent to by another, closed by any.
 
 use super::super::core::Core;
-use super::super::ring::socket_of;
 use super::super::stats::Counters;
-use super::listener::into_io;
+use super::readiness::Registered;
 use super::receive_area::ReceiveArea;
 use super::send::{Slice, send_all};
 use crate::sys::arena::{Chunk, ChunkMut};
-use futures_io::{AsyncRead, AsyncWrite};
-use glommio::net::TcpStream;
-use socket2::SockRef;
-use std::cell::RefCell;
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::future::poll_fn;
-use std::io;
-use std::net::{Shutdown, SocketAddr};
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::ops::Range;
-use std::os::fd::BorrowedFd;
-use std::pin::Pin;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -29,8 +24,9 @@ pub struct Conn {
 
 struct Inner {
     core: Core,
-    /// Borrowed inside a poll only, so that a sender and a receiver can wait at the same time.
-    stream: RefCell<TcpStream>,
+    // Before the socket: its number is free for another one as soon as that is closed.
+    registered: Registered,
+    stream: TcpStream,
     peer: SocketAddr,
 }
 
@@ -39,16 +35,33 @@ struct Inner {
 /// # Errors
 /// Those of `connect(2)`.
 pub async fn connect(core: &Core, address: SocketAddr) -> io::Result<Conn> {
-    let stream = TcpStream::connect(address).await.map_err(into_io)?;
-    Conn::new(core, stream, address)
+    let protocol = Some(Protocol::TCP);
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, protocol)?;
+    socket.set_nonblocking(true)?;
+    let begun = match socket.connect(&address.into()) {
+        Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => Ok(()),
+        begun => begun,
+    };
+    begun?;
+    let conn = Conn::new(core, socket.into(), address)?;
+    let Inner {
+        registered, stream, ..
+    } = &*conn.inner;
+    registered.expect_connect();
+    poll_fn(|cx| registered.poll_connected(cx)).await;
+    match stream.take_error()? {
+        None => Ok(conn),
+        Some(error) => Err(error),
+    }
 }
 
 impl Conn {
     pub(super) fn new(core: &Core, stream: TcpStream, peer: SocketAddr) -> io::Result<Self> {
-        set_options(socket_of(&stream))?;
+        set_options(stream.as_fd())?;
         let inner = Inner {
             core: core.clone(),
-            stream: RefCell::new(stream),
+            registered: core.inner.sockets.register(&stream)?,
+            stream,
             peer,
         };
         Ok(Self {
@@ -117,13 +130,7 @@ impl Conn {
     /// `TimedOut` when the peer took no byte for `stall_max`; `UnexpectedEof` when a file is
     /// shorter than its slice says; those of `send(2)`. What was sent is then not known: close.
     pub async fn send(&self, slices: Vec<Slice>, stall_max: Duration) -> io::Result<()> {
-        let limit = Some(stall_max.max(Duration::from_millis(1)));
-        self.inner
-            .stream
-            .borrow()
-            .set_write_timeout(limit)
-            .map_err(into_io)?;
-        send_all(self, slices).await
+        send_all(self, slices, stall_max.max(Duration::from_millis(1))).await
     }
 
     /// Ends both directions; whoever receives gets the end, whoever sends an error.
@@ -138,16 +145,19 @@ impl Conn {
 
     /// Makes a system call on the socket.
     pub(super) fn with_socket<T>(&self, call: impl FnOnce(BorrowedFd<'_>) -> T) -> T {
-        call(socket_of(&self.inner.stream.borrow()))
+        call(self.inner.stream.as_fd())
     }
 
     /// Sends what the socket takes of `bytes`, or waits until it takes something.
     pub(super) fn poll_write(&self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut *self.inner.stream.borrow_mut()).poll_write(cx, bytes)
+        let write = || (&self.inner.stream).write(bytes);
+        self.inner.registered.poll_write(cx, write)
     }
 
     fn poll_read(&self, cx: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>> {
-        let polled = Pin::new(&mut *self.inner.stream.borrow_mut()).poll_read(cx, into);
+        let wanted = into.len();
+        let read = || (&self.inner.stream).read(into);
+        let polled = self.inner.registered.poll_read(cx, wanted, read);
         if let Poll::Ready(Ok(count)) = polled {
             Counters::add(&self.inner.core.inner.counters.received_bytes, count as u64);
         }

@@ -3,12 +3,11 @@
 use super::super::core::Core;
 use super::super::error::StartError;
 use super::conn::Conn;
-use crate::sys::adopt;
-use glommio::GlommioError;
+use super::readiness::Registered;
 use socket2::{Domain, Protocol, Socket, Type};
+use std::future::poll_fn;
 use std::io;
-use std::net::SocketAddr;
-use std::os::fd::OwnedFd;
+use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
 /// Pause after an accept that failed: out of descriptors stays so for a while.
@@ -26,7 +25,9 @@ pub enum Exclusive {
 /// A listening socket of one core.
 pub struct Listener {
     core: Core,
-    socket: glommio::net::TcpListener,
+    // Before the socket: its number is free for another one as soon as that is closed.
+    registered: Registered,
+    socket: TcpListener,
     address: SocketAddr,
 }
 
@@ -54,7 +55,8 @@ impl Listener {
         let address = local.as_socket().unwrap_or(address);
         Ok(Self {
             core: core.clone(),
-            socket: adopt(OwnedFd::from(socket)),
+            registered: core.inner.sockets.register(&socket).map_err(explain)?,
+            socket: socket.into(),
             address,
         })
     }
@@ -71,17 +73,16 @@ impl Listener {
     /// again at once would take the core.
     pub async fn accept(&self) -> (Conn, SocketAddr) {
         loop {
-            let stream = match self.socket.accept().await.map_err(into_io) {
-                Ok(stream) => stream,
+            let accept = || self.socket.accept();
+            let accepted = poll_fn(|cx| self.registered.poll_accept(cx, accept)).await;
+            let (stream, peer) = match accepted {
+                Ok(accepted) => accepted,
                 Err(error) if is_of_the_peer(&error) => continue,
                 Err(error) => {
                     log::warn!("accepting on {}: {error}", self.address);
                     self.core.sleep(PAUSE_AFTER_ERROR).await;
                     continue;
                 }
-            };
-            let Ok(peer) = stream.peer_addr() else {
-                continue;
             };
             if let Ok(conn) = Conn::new(&self.core, stream, peer) {
                 return (conn, peer);
@@ -109,15 +110,12 @@ fn is_of_the_peer(error: &io::Error) -> bool {
     kinds.contains(&error.kind())
 }
 
-pub(super) fn into_io(error: GlommioError<()>) -> io::Error {
-    error.into()
-}
-
 fn listen(address: SocketAddr, backlog: i32) -> io::Result<Socket> {
     let socket = socket(address)?;
     socket.set_reuse_port(true)?;
     socket.bind(&address.into())?;
     socket.listen(backlog)?;
+    socket.set_nonblocking(true)?;
     Ok(socket)
 }
 

@@ -3,6 +3,7 @@
 mod conn;
 mod fetch_path;
 mod listener;
+mod readiness;
 mod receive_area;
 mod send;
 #[cfg(test)]
@@ -11,5 +12,6 @@ mod tests;
 pub use conn::{Conn, connect};
 pub use fetch_path::{FetchMeasure, FetchPath, measure_fetch_path};
 pub use listener::{Exclusive, Listener};
+pub(super) use readiness::{Readiness, Registered};
 pub use receive_area::ReceiveArea;
 pub use send::Slice;

@@ -9,9 +9,10 @@ use crate::sys;
 use crate::sys::arena::Chunk;
 use bytes::Bytes;
 use std::cell::RefCell;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::io::{self, IoSlice};
 use std::task::Poll;
+use std::time::Duration;
 
 /// The most file bytes moved by one call: some 70 µs of work.
 const PIECE_BYTES: usize = 256 << 10;
@@ -44,7 +45,11 @@ thread_local! {
 }
 
 /// Sends every slice in full; see [`Conn::send`].
-pub(super) async fn send_all(conn: &Conn, mut slices: Vec<Slice>) -> io::Result<()> {
+pub(super) async fn send_all(
+    conn: &Conn,
+    mut slices: Vec<Slice>,
+    stall_max: Duration,
+) -> io::Result<()> {
     // Nothing may follow the last bytes, or the kernel waits for it (`MSG_MORE`).
     slices.retain(|slice| !slice.is_empty());
     let mut rest = Rest {
@@ -65,10 +70,10 @@ pub(super) async fn send_all(conn: &Conn, mut slices: Vec<Slice>) -> io::Result<
                     len: *len as usize,
                 };
                 let len = range.len;
-                send_file(conn, range).await?;
+                send_file(conn, range, stall_max).await?;
                 rest.advance(len);
             }
-            _ => send_memory(conn, &mut rest).await?,
+            _ => send_memory(conn, &mut rest, stall_max).await?,
         }
     }
     Ok(())
@@ -142,11 +147,11 @@ impl Slice {
 }
 
 /// Sends a vector of what is in memory, or a little of it when the socket is full.
-async fn send_memory(conn: &Conn, rest: &mut Rest) -> io::Result<()> {
+async fn send_memory(conn: &Conn, rest: &mut Rest, stall_max: Duration) -> io::Result<()> {
     let (parts, more) = rest.memory();
     let sent = match conn.with_socket(|socket| sys::net::send_vectored(socket, &parts, more)) {
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-            trickle(conn, rest.first_bytes()).await?
+            trickle(conn, rest.first_bytes(), stall_max).await?
         }
         Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
         other => other?,
@@ -160,9 +165,20 @@ async fn send_memory(conn: &Conn, rest: &mut Rest) -> io::Result<()> {
 }
 
 /// Waits until the socket takes something and gives it the beginning of `bytes`.
-async fn trickle(conn: &Conn, bytes: &[u8]) -> io::Result<usize> {
+async fn trickle(conn: &Conn, bytes: &[u8], stall_max: Duration) -> io::Result<usize> {
     let some = &bytes[..bytes.len().min(TRICKLE_BYTES)];
-    poll_fn(|cx| conn.poll_write(cx, some)).await
+    let sent = poll_fn(|cx| conn.poll_write(cx, some));
+    in_time(conn, stall_max, sent).await
+}
+
+/// A peer that takes nothing for too long is given up.
+async fn in_time(
+    conn: &Conn,
+    stall_max: Duration,
+    sent: impl Future<Output = io::Result<usize>>,
+) -> io::Result<usize> {
+    let in_time = conn.core().timeout(stall_max, sent).await;
+    in_time.unwrap_or_else(|| Err(io::ErrorKind::TimedOut.into()))
 }
 
 #[derive(Clone, Debug)]
@@ -179,7 +195,7 @@ enum Attempt {
     NotCached,
 }
 
-async fn send_file(conn: &Conn, mut range: FileRange) -> io::Result<()> {
+async fn send_file(conn: &Conn, mut range: FileRange, stall_max: Duration) -> io::Result<()> {
     assert!(
         !range.file.is_direct(),
         "files are sent through the page cache"
@@ -193,8 +209,8 @@ async fn send_file(conn: &Conn, mut range: FileRange) -> io::Result<()> {
         };
         let sent = match attempt? {
             Attempt::Sent(sent) => sent,
-            Attempt::SocketFull => trickle_file(conn, &piece).await?,
-            Attempt::NotCached => send_cold(conn, &piece).await?,
+            Attempt::SocketFull => trickle_file(conn, &piece, stall_max).await?,
+            Attempt::NotCached => send_cold(conn, &piece, stall_max).await?,
         };
         // A socket that takes little is not offered much.
         piece_bytes = (2 * sent).clamp(SMALL_PIECE_BYTES, PIECE_BYTES);
@@ -274,7 +290,7 @@ fn send_copied(conn: &Conn, bytes: &[u8]) -> io::Result<Attempt> {
 
 /// Waits until the socket takes something of a range; the range's bytes are read anew for each
 /// try, so that waiting needs no memory.
-async fn trickle_file(conn: &Conn, piece: &FileRange) -> io::Result<usize> {
+async fn trickle_file(conn: &Conn, piece: &FileRange, stall_max: Duration) -> io::Result<usize> {
     let some = piece.first(TRICKLE_BYTES);
     let sent = poll_fn(|cx| {
         SCRATCH.with_borrow_mut(
@@ -286,13 +302,13 @@ async fn trickle_file(conn: &Conn, piece: &FileRange) -> io::Result<usize> {
             },
         )
     });
-    let sent = sent.await?;
+    let sent = in_time(conn, stall_max, sent).await?;
     Counters::add(&conn.core().inner.counters.copied_bytes, sent as u64);
     Ok(sent)
 }
 
 /// Reads a range from the disk by the ring and sends what the socket takes of it.
-async fn send_cold(conn: &Conn, piece: &FileRange) -> io::Result<usize> {
+async fn send_cold(conn: &Conn, piece: &FileRange, stall_max: Duration) -> io::Result<usize> {
     let core = &conn.core().inner;
     let (into, len) = match core.arena.allocate(piece.len) {
         Some(chunk) => (Buffer::Chunk(chunk), piece.len),
@@ -318,7 +334,7 @@ async fn send_cold(conn: &Conn, piece: &FileRange) -> io::Result<usize> {
         _ => {
             let some = bytes[..count.min(TRICKLE_BYTES)].to_vec();
             drop(buffer);
-            trickle(conn, &some).await
+            trickle(conn, &some, stall_max).await
         }
     }
 }

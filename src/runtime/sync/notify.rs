@@ -28,6 +28,16 @@ impl Notify {
         wake_one(&self.state);
     }
 
+    /// Wakes the longest waiting task; remembers nothing. Whether there was one.
+    pub fn wake_waiting(&self) -> bool {
+        let waits = |state: &State| state.waiters.iter().any(|waiter| !waiter.is_closed());
+        let any = waits(&self.state.borrow());
+        if any {
+            self.notify_one();
+        }
+        any
+    }
+
     /// Wakes every task that waits now; remembers nothing.
     pub fn notify_all(&self) {
         let waiters = std::mem::take(&mut self.state.borrow_mut().waiters);

@@ -1,0 +1,135 @@
+//! What drives a core: one task that, when no other has anything to do, waits for the disk and the
+//! sockets at once.
+//!
+//! glommio's own reactor enters the kernel five times for each time it sleeps: it sets and cancels
+//! timers and looks at three rings. While a core is busy this task stays in glommio's queue and
+//! sleeps in the core's own ring instead, which also polls the set of sockets: one call submits,
+//! waits and wakes. glommio's reactor has its turn every millisecond, for its timers and the
+//! pool's answers, and takes over as soon as nothing has happened for a while.
+
+use super::core::Core;
+use super::net::Readiness;
+use super::ring::Ring;
+use super::sync::Notify;
+use std::cell::{Cell, RefCell};
+use std::future::{Future, poll_fn};
+use std::os::fd::AsFd;
+use std::rc::Rc;
+use std::task::{Poll, Waker};
+use std::time::{Duration, Instant};
+
+/// So often glommio's reactor has its turn.
+const VISIT_EVERY: Duration = Duration::from_millis(1);
+/// A core that nothing has happened to for so long sleeps in glommio's reactor.
+const PATIENCE: Duration = Duration::from_micros(300);
+
+/// Who waits for a round, and who wakes the task that makes them.
+#[derive(Default)]
+pub(super) struct Rounds {
+    number: Cell<u64>,
+    waiting: RefCell<Vec<Waker>>,
+    /// Something was started while the core was about to sleep, or slept.
+    wanted: Notify,
+}
+
+impl Rounds {
+    /// Waits for the end of a whole round: the disk and the sockets have had their go.
+    pub(super) fn next(self: &Rc<Self>) -> impl Future<Output = ()> + use<> {
+        let (rounds, mut since) = (self.clone(), None);
+        poll_fn(move |cx| {
+            let since = *since.get_or_insert(rounds.number.get());
+            if rounds.number.get() > since {
+                return Poll::Ready(());
+            }
+            rounds.waiting.borrow_mut().push(cx.waker().clone());
+            rounds.wanted.notify_one();
+            Poll::Pending
+        })
+    }
+
+    /// Sees to it that there is a round soon.
+    pub(super) fn want(&self) {
+        self.wanted.notify_one();
+    }
+
+    fn is_awaited(&self) -> bool {
+        !self.waiting.borrow().is_empty()
+    }
+
+    fn end(&self) {
+        self.number.set(self.number.get() + 1);
+        let waiting = self.waiting.take();
+        for waker in waiting {
+            waker.wake();
+        }
+    }
+}
+
+/// Drives the core for as long as it lives.
+pub(super) async fn drive(core: Core, ring: Ring, sockets: Readiness) {
+    let rounds = core.inner.rounds.clone();
+    let mut last_visit = Instant::now();
+    loop {
+        let alone = yield_to_others(&core).await;
+        let awaited = rounds.is_awaited();
+        if awaited || !alone {
+            round(&core, &ring, &sockets, awaited);
+            if awaited && last_visit.elapsed() > VISIT_EVERY {
+                visit().await;
+                last_visit = Instant::now();
+            }
+            continue;
+        }
+        let left = VISIT_EVERY.saturating_sub(last_visit.elapsed());
+        if left.is_zero() {
+            round(&core, &ring, &sockets, true);
+            visit().await;
+            last_visit = Instant::now();
+            continue;
+        }
+        ring.poll_once(sockets.as_fd());
+        if !core.inner.mail.fall_asleep() {
+            continue;
+        }
+        ring.wait(left.min(PATIENCE));
+        if !round(&core, &ring, &sockets, false) && left > PATIENCE {
+            // The bell stays on: it is heard through the ring, and the ring by glommio's reactor.
+            rounds.wanted.notified().await;
+            round(&core, &ring, &sockets, true);
+            last_visit = Instant::now();
+        }
+        core.inner.mail.awake();
+    }
+}
+
+/// Submits, takes what is done and which sockets are ready; whether there was anything.
+fn round(core: &Core, ring: &Ring, sockets: &Readiness, ask_sockets: bool) -> bool {
+    let mut any = ring.flush();
+    if ring.take_polled() || ask_sockets {
+        any |= sockets.take_edges();
+    }
+    any |= core.inner.mail.deliver();
+    core.inner.last_turn.set(Instant::now());
+    core.inner.rounds.end();
+    any
+}
+
+/// Lets every task run that can; whether there was none.
+async fn yield_to_others(core: &Core) -> bool {
+    let beats = core.inner.pulse.beats();
+    let mut yielded = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut yielded, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+    core.inner.pulse.beats() == beats + 1
+}
+
+/// Lets glommio's reactor have its turn.
+async fn visit() {
+    glommio::timer::sleep(Duration::from_micros(1)).await;
+}
