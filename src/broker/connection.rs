@@ -21,6 +21,9 @@ use crate::protocol::frame::{FrameError, RequestHead};
 use crate::runtime::Conn;
 use crate::runtime::sync::{Notify, mpsc};
 
+/// Requests that arrived together are begun one after the other, so many without a break.
+const BREATHE_AFTER: u32 = 16;
+
 /// Why a connection ended, other than by the client's wish.
 #[derive(Debug, thiserror::Error)]
 enum Ended {
@@ -81,7 +84,12 @@ async fn read_requests(
     let limits = receive_limits(cx);
     let start = |early: &[u8]| placement::start_of_frame(cx, early);
     let mut frames = Frames::new(cx.core.clone(), conn.clone(), budget, limits, &start);
+    let mut begun = 0_u32;
     while let Some(frame) = frames.next().await? {
+        begun = begun.wrapping_add(1);
+        if begun.is_multiple_of(BREATHE_AFTER) {
+            cx.core.breathe().await;
+        }
         place.on_use();
         let request = parse(frame, *listener)?;
         let started = match request.api {

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use super::placement::Frame;
 use crate::protocol::frame::{self, FrameError, PREFIX_LEN};
-use crate::runtime::{Conn, Core};
+use crate::runtime::{Conn, Core, Patience};
 use crate::sys::arena::{Chunk, ChunkMut};
 
 /// So much is received at first where a large frame is expected.
@@ -130,6 +130,7 @@ pub(super) struct ReceiveLimits {
 pub(super) struct Frames<'a> {
     core: Core,
     conn: Conn,
+    patience: Patience,
     budget: &'a ReceiveBudget,
     limits: ReceiveLimits,
     place: &'a dyn Fn(&[u8]) -> Option<usize>,
@@ -150,6 +151,7 @@ impl<'a> Frames<'a> {
         place: &'a dyn Fn(&[u8]) -> Option<usize>,
     ) -> Self {
         Self {
+            patience: Patience::new(core.clone()),
             core,
             conn,
             budget,
@@ -197,7 +199,7 @@ impl<'a> Frames<'a> {
         Ok(Some(prefix))
     }
 
-    async fn receive(&self, within_frame: bool) -> Result<Chunk, ReceiveError> {
+    async fn receive(&mut self, within_frame: bool) -> Result<Chunk, ReceiveError> {
         let bytes_max = if self.expects_large {
             BEGINNING_BYTES
         } else {
@@ -212,7 +214,7 @@ impl<'a> Frames<'a> {
         };
         match bound {
             None => Ok(receiving.await?),
-            Some(bound) => match self.core.timeout(bound, receiving).await {
+            Some(bound) => match self.patience.wait(bound, receiving).await {
                 Some(received) => Ok(received?),
                 None if within_frame => Err(ReceiveError::Stalled {
                     declared: PREFIX_LEN,
@@ -224,7 +226,7 @@ impl<'a> Frames<'a> {
     }
 
     /// Receives a frame that did not arrive with its beginning.
-    async fn large(&self, len: usize, early: &[u8]) -> Result<Frame, ReceiveError> {
+    async fn large(&mut self, len: usize, early: &[u8]) -> Result<Frame, ReceiveError> {
         let Some(_trust) = self.budget.trust(len) else {
             return self.grown(len, early).await;
         };
@@ -238,7 +240,7 @@ impl<'a> Frames<'a> {
     }
 
     /// Receives a frame whose length is not believed: memory grows with what arrives.
-    async fn grown(&self, len: usize, early: &[u8]) -> Result<Frame, ReceiveError> {
+    async fn grown(&mut self, len: usize, early: &[u8]) -> Result<Frame, ReceiveError> {
         let mut have = early.len();
         let mut buffer = self.buffer(0, capacity_for(len, have), len, early).await?;
         loop {
@@ -257,7 +259,7 @@ impl<'a> Frames<'a> {
 
     /// Receives until the buffer holds `end` bytes of the frame.
     async fn fill(
-        &self,
+        &mut self,
         buffer: &mut Buffer<'_>,
         declared: usize,
         mut have: usize,
@@ -266,7 +268,8 @@ impl<'a> Frames<'a> {
         while have < end {
             let to = buffer.start + have..buffer.start + end;
             let receiving = self.conn.receive_into(buffer.chunk_mut(), to);
-            let Some(received) = self.core.timeout(self.limits.stall_max, receiving).await else {
+            let stall_max = self.limits.stall_max;
+            let Some(received) = self.patience.wait(stall_max, receiving).await else {
                 return Err(ReceiveError::Stalled {
                     declared,
                     received: have,

@@ -6,6 +6,7 @@ mod uuid;
 
 pub use uuid::{ParseUuidError, Uuid};
 
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -34,6 +35,12 @@ pub struct PartitionId {
     /// The partition's index within its topic, from 0.
     pub index: i32,
 }
+
+/// What is kept for each of some partitions. (Their topics' ids are the broker's own choice, so
+/// nobody can aim at a bucket, and a quick hash will do.)
+pub type PartitionMap<T> = HashMap<PartitionId, T, foldhash::fast::RandomState>;
+/// Some partitions; hashed as in [`PartitionMap`].
+pub type PartitionSet = HashSet<PartitionId, foldhash::fast::RandomState>;
 
 impl PartitionId {
     /// The core that owns this partition: a pure function, stored nowhere.

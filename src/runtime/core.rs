@@ -122,6 +122,15 @@ impl Core {
     ///
     /// Not around writes: they go on, and nobody hears how they ended.
     pub async fn timeout<T>(&self, time: Duration, future: impl Future<Output = T>) -> Option<T> {
+        let mut future = pin!(future);
+        // Most are ready at once, and a timer costs more than a poll.
+        let at_once = poll_fn(|cx| match future.as_mut().poll(cx) {
+            Poll::Ready(output) => Poll::Ready(Some(output)),
+            Poll::Pending => Poll::Ready(None),
+        });
+        if let Some(output) = at_once.await {
+            return Some(output);
+        }
         match race(future, self.sleep(time)).await {
             Either::First(output) => Some(output),
             Either::Second(()) => None,

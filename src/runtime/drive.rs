@@ -72,19 +72,17 @@ pub(super) async fn drive(core: Core, ring: Ring, sockets: Readiness) {
     loop {
         let alone = yield_to_others(&core).await;
         let awaited = rounds.is_awaited();
-        if awaited || !alone {
-            round(&core, &ring, &sockets, awaited);
-            if awaited && last_visit.elapsed() > VISIT_EVERY {
-                visit().await;
-                last_visit = Instant::now();
-            }
-            continue;
-        }
-        let left = VISIT_EVERY.saturating_sub(last_visit.elapsed());
+        let now = Instant::now();
+        let left = VISIT_EVERY.saturating_sub(now - last_visit);
         if left.is_zero() {
             round(&core, &ring, &sockets, true);
             visit().await;
-            last_visit = Instant::now();
+            last_visit = now;
+            continue;
+        }
+        if awaited || !alone {
+            core.inner.last_turn.set(now);
+            round(&core, &ring, &sockets, awaited);
             continue;
         }
         ring.poll_once(sockets.as_fd());
@@ -92,6 +90,7 @@ pub(super) async fn drive(core: Core, ring: Ring, sockets: Readiness) {
             continue;
         }
         ring.wait(left.min(PATIENCE));
+        core.inner.last_turn.set(Instant::now());
         if !round(&core, &ring, &sockets, false) && left > PATIENCE {
             // The bell stays on: it is heard through the ring, and the ring by glommio's reactor.
             rounds.wanted.notified().await;
@@ -109,7 +108,6 @@ fn round(core: &Core, ring: &Ring, sockets: &Readiness, ask_sockets: bool) -> bo
         any |= sockets.take_edges();
     }
     any |= core.inner.mail.deliver();
-    core.inner.last_turn.set(Instant::now());
     core.inner.rounds.end();
     any
 }

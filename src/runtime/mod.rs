@@ -15,6 +15,7 @@ mod mail;
 pub mod mesh;
 mod net;
 mod op;
+mod patience;
 mod pulse;
 mod ring;
 mod shutdown;
@@ -39,6 +40,7 @@ pub use net::{
     Conn, Exclusive, FetchMeasure, FetchPath, Listener, ReceiveArea, Slice, connect,
     measure_fetch_path,
 };
+pub use patience::Patience;
 pub use ring::missing_operations;
 pub use shutdown::ShutdownSignal;
 pub use stats::CoreStats;

@@ -1,7 +1,7 @@
 //! Rounds of the core's journal: everything small that was appended while a round was under way
 //! goes into the next one, across all partitions of the core.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::io;
 
 use super::flush::answer;
@@ -9,7 +9,7 @@ use super::metadata_log::METADATA_PARTITION;
 use super::{Owned, Shard, Shards};
 use crate::config::FlushPolicy;
 use crate::log::{FlushError, Journal, JournalStats, RoundPlan};
-use crate::model::{Offset, PartitionId};
+use crate::model::{Offset, PartitionId, PartitionSet};
 use crate::partition::Watcher;
 
 /// This core's journal and who waits for it.
@@ -33,7 +33,7 @@ pub(super) struct Journaling {
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     order: VecDeque<PartitionId>,
-    known: HashSet<PartitionId>,
+    known: PartitionSet,
 }
 
 impl Queue {

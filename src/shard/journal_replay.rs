@@ -13,7 +13,7 @@ use crate::log::{
     settle_all,
 };
 use crate::metadata::MetadataImage;
-use crate::model::{CoreId, Offset, PartitionId};
+use crate::model::{CoreId, Offset, PartitionId, PartitionMap};
 use crate::partition::Partition;
 
 /// Bytes of rounds in memory at once.
@@ -127,7 +127,7 @@ impl Owned {
 
     async fn replay_all(
         &self,
-        opened: &mut HashMap<PartitionId, OpenedLog>,
+        opened: &mut PartitionMap<OpenedLog>,
         entries: &[FoundEntry],
     ) -> Result<JournalReport, JournalError> {
         let mut report = JournalReport::default();
@@ -152,7 +152,7 @@ impl Owned {
     /// `None` if the partition is not there any more.
     fn replay_entry(
         &self,
-        opened: &mut HashMap<PartitionId, OpenedLog>,
+        opened: &mut PartitionMap<OpenedLog>,
         found: &FoundEntry,
     ) -> Result<Option<Replayed>, ReplayError> {
         let entry = &found.entry;
@@ -186,14 +186,14 @@ impl Owned {
 
 async fn settle(
     dir: &crate::log::DataDir,
-    opened: &mut HashMap<PartitionId, OpenedLog>,
+    opened: &mut PartitionMap<OpenedLog>,
 ) -> Result<(), FlushError> {
     let logs = opened.values_mut().map(|opened| &mut opened.log);
     settle_all(dir, logs.collect()).await
 }
 
 impl Shard {
-    fn lead_all(&mut self, opened: HashMap<PartitionId, OpenedLog>) {
+    fn lead_all(&mut self, opened: PartitionMap<OpenedLog>) {
         let image = self.opening.take().unwrap_or_default();
         for (id, opened) in opened {
             self.lead(&image, id, opened);

@@ -27,7 +27,7 @@ mod topics;
 mod watches;
 
 use std::cell::{Cell, RefCell};
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -47,7 +47,7 @@ pub use watches::FetchWatch;
 use crate::config::BrokerConfig;
 use crate::log::{DataDir, Log};
 use crate::metadata::MetadataImage;
-use crate::model::{Offset, PartitionId};
+use crate::model::{Offset, PartitionId, PartitionMap, PartitionSet};
 use crate::partition::{CommitRule, Partition};
 use crate::runtime::Core;
 use crate::runtime::sync::{Notify, Semaphore};
@@ -71,17 +71,17 @@ struct Shard {
     /// Those in force now.
     config: Rc<BrokerConfig>,
     image: Arc<MetadataImage>,
-    partitions: HashMap<PartitionId, Partition<AppendTicket>>,
+    partitions: PartitionMap<Partition<AppendTicket>>,
     /// Logs that are open and not led yet, and the image they were opened for.
-    opened: HashMap<PartitionId, OpenedLog>,
+    opened: PartitionMap<OpenedLog>,
     opening: Option<Arc<MetadataImage>>,
     /// Partitions with appends for their segments that no flush has taken yet.
-    dirty: HashSet<PartitionId>,
+    dirty: PartitionSet,
     /// Written while a sync of theirs was under way: they need another one.
-    sync_later: HashSet<PartitionId>,
+    sync_later: PartitionSet,
     journal: Journaling,
     /// Written but not synced; only of interest with `klamm.flush=written`.
-    unsynced: HashSet<PartitionId>,
+    unsynced: PartitionSet,
     /// Whose extents were begun, oldest first: the order of eviction.
     extents: VecDeque<PartitionId>,
     /// How much of them is kept for readers.
@@ -125,13 +125,13 @@ impl Shard {
             config: Rc::new(BrokerConfig::clone(&config)),
             started_with: config,
             image: Arc::default(),
-            partitions: HashMap::new(),
-            opened: HashMap::new(),
+            partitions: PartitionMap::default(),
+            opened: PartitionMap::default(),
             opening: None,
-            dirty: HashSet::new(),
-            sync_later: HashSet::new(),
+            dirty: PartitionSet::default(),
+            sync_later: PartitionSet::default(),
             journal: Journaling::default(),
-            unsynced: HashSet::new(),
+            unsynced: PartitionSet::default(),
             extents: VecDeque::new(),
             stalled: VecDeque::new(),
             doomed: Vec::new(),

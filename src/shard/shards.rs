@@ -6,6 +6,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use super::control::{ControlCall, ControlReply, Controlling};
 use super::journal_replay::{JournalError, JournalReport};
@@ -74,7 +75,22 @@ impl ReplyTo {
     }
 }
 
-type Pending = Pin<Box<dyn Future<Output = Result<ShardReply, CoreGone>>>>;
+/// A reply on its way.
+enum Pending {
+    Local(oneshot::Receiver<ShardReply>),
+    Remote(Pin<Box<dyn Future<Output = Result<ShardReply, CoreGone>>>>),
+}
+
+impl Future for Pending {
+    type Output = Result<ShardReply, CoreGone>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.get_mut() {
+            Self::Local(receiver) => Pin::new(receiver).poll(cx).map_err(|_| CoreGone),
+            Self::Remote(reply) => reply.as_mut().poll(cx),
+        }
+    }
+}
 
 /// An impossible reply is a defect of ours, not of a peer.
 macro_rules! expect_reply {
@@ -301,10 +317,12 @@ impl Shards {
         if to == self.0.core.id() {
             let (sender, receiver) = oneshot::channel();
             self.handle(call, ReplyTo::Local(sender));
-            return Box::pin(async move { receiver.await.map_err(|_| CoreGone) });
+            return Pending::Local(receiver);
         }
         let pending = self.0.mesh.call(to, call);
-        Box::pin(async move { pending.await.map_err(|_| CoreGone) })
+        Pending::Remote(Box::pin(async move {
+            pending.await.map_err(|_| CoreGone)
+        }))
     }
 
     fn cast(&self, to: CoreId, call: ShardCall) {

@@ -8,7 +8,6 @@
 //! Not done:  transactions: a transactional batch is refused with INVALID_TXN_STATE. Versions 0 to
 //!            2 are advertised for old librdkafka builds and refused, as in Kafka.
 
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::ops::Range;
 use std::rc::Rc;
@@ -45,8 +44,8 @@ const ADMIN_CLIENT: &str = "__admin_client";
 enum Share {
     /// Refused before the append.
     Refused(Refusal),
-    /// The n-th batch of the call to this core.
-    Sent { core: CoreId, at: usize },
+    /// The batch at this place in one of the calls.
+    Sent { call: usize, at: usize },
 }
 
 /// An error of one partition, with what Kafka tells about it.
@@ -84,6 +83,9 @@ impl Ready {
     }
 }
 
+/// The batches of each core, in the order of the calls to them.
+type Calls = Vec<(CoreId, Vec<Ready>)>;
+
 struct Topic {
     name: String,
     id: Uuid,
@@ -108,17 +110,14 @@ pub(in crate::broker) async fn start(
         -1 => Some(Promise::Committed),
         _ => return refuse_all(&request, &message),
     };
-    let mut ready: BTreeMap<CoreId, Vec<Ready>> = BTreeMap::new();
-    let (topics, items) = share_out(cx, &request, &message, &frame, &mut ready).await;
-    let pending: Vec<_> = ready
+    let mut calls = Calls::new();
+    let (topics, items) = share_out(cx, &request, &message, &frame, &mut calls).await;
+    let pending: Vec<_> = calls
         .into_iter()
         .map(|(core, ready)| {
             let batches = ready.into_iter().map(|ready| ready.take_from(&mut frame));
             let batches = batches.collect();
-            (
-                core,
-                cx.shards.append(core, AppendCall { promise, batches }),
-            )
+            cx.shards.append(core, AppendCall { promise, batches })
         })
         .collect();
     let placed = Placed {
@@ -135,19 +134,22 @@ async fn share_out(
     request: &Request,
     message: &ProduceRequest<'_>,
     frame: &[u8],
-    ready: &mut BTreeMap<CoreId, Vec<Ready>>,
+    calls: &mut Calls,
 ) -> (Vec<Topic>, Vec<Item>) {
-    let image = cx.image();
+    let (image, now_ms) = (cx.image(), cx.now_ms());
     let (mut topics, mut items) = (Vec::new(), Vec::new());
     for (at, data) in message.topic_data.iter().enumerate() {
         topics.push(Topic {
             name: data.name.to_owned(),
             id: data.topic_id,
         });
+        if at > 0 {
+            cx.core.breathe().await;
+        }
         let admitted = admit(cx, request, &image, data);
         for part in &data.partition_data {
-            let share = match prepare(cx, request, &admitted, part, frame).await {
-                Ok(batch) => send(cx, batch, ready),
+            let share = match prepare(cx, request, now_ms, &admitted, part, frame).await {
+                Ok(batch) => send(cx, batch, calls),
                 Err(refusal) => Share::Refused(refusal),
             };
             items.push(Item {
@@ -156,18 +158,22 @@ async fn share_out(
                 share,
             });
         }
-        cx.core.breathe().await;
     }
     (topics, items)
 }
 
 /// Puts a batch among those of the core it belongs to.
-fn send(cx: &Context, batch: Ready, ready: &mut BTreeMap<CoreId, Vec<Ready>>) -> Share {
+fn send(cx: &Context, batch: Ready, calls: &mut Calls) -> Share {
     let core = cx.shards.owner(batch.partition);
-    let batches = ready.entry(core).or_default();
+    let known = calls.iter().position(|(to, _)| *to == core);
+    let call = known.unwrap_or_else(|| {
+        calls.push((core, Vec::new()));
+        calls.len() - 1
+    });
+    let batches = &mut calls[call].1;
     batches.push(batch);
     let at = batches.len() - 1;
-    Share::Sent { core, at }
+    Share::Sent { call, at }
 }
 
 /// A topic that the sender may write to.
@@ -210,6 +216,7 @@ fn admit<'i>(
 async fn prepare(
     cx: &Context,
     request: &Request,
+    now_ms: TimestampMs,
     admitted: &Result<Admitted<'_>, ErrorCode>,
     part: &PartitionProduceData<'_>,
     frame: &[u8],
@@ -224,7 +231,7 @@ async fn prepare(
     }
     let records = part.records.as_ref().and_then(RecordsField::bytes);
     let bytes = records.unwrap_or_default();
-    let rules = rules(cx, request.version, config);
+    let rules = rules(cx, request.version, now_ms, config);
     let validated = validate(cx, bytes, &rules).await?;
     if validated.header.is_transactional() {
         return Err(ErrorCode::InvalidTxnState.into());
@@ -247,7 +254,12 @@ async fn validate(cx: &Context, bytes: &[u8], rules: &Rules) -> Result<Validated
     }
 }
 
-fn rules(cx: &Context, produce_version: i16, config: &TopicConfig) -> Rules {
+fn rules(
+    cx: &Context,
+    produce_version: i16,
+    now_ms: TimestampMs,
+    config: &TopicConfig,
+) -> Rules {
     Rules {
         max_message_bytes: config.max_message_bytes as usize,
         produce_version,
@@ -258,7 +270,7 @@ fn rules(cx: &Context, produce_version: i16, config: &TopicConfig) -> Rules {
         },
         timestamp_before_max_ms: config.timestamp_before_max_ms,
         timestamp_after_max_ms: config.timestamp_after_max_ms,
-        now_ms: cx.now_ms(),
+        now_ms,
         compression: target_compression(config),
         decompressed_bytes_max: cx.config().connections.decompressed_bytes_max,
     }
@@ -290,14 +302,14 @@ type Appended = Result<AppendDone, crate::partition::PartitionError>;
 async fn finish<F>(
     placed: Placed,
     promise: Option<Promise>,
-    pending: Vec<(CoreId, F)>,
+    pending: Vec<F>,
 ) -> Result<Response, CloseConnection>
 where
     F: Future<Output = Result<Vec<Appended>, crate::shard::CoreGone>>,
 {
-    let mut appended: BTreeMap<CoreId, Vec<Appended>> = BTreeMap::new();
-    for (core, pending) in pending {
-        appended.insert(core, pending.await?);
+    let mut appended: Vec<Vec<Appended>> = Vec::with_capacity(pending.len());
+    for call in pending {
+        appended.push(call.await?);
     }
     let Placed {
         request,
@@ -322,7 +334,7 @@ struct Answer {
     log_start: Offset,
 }
 
-fn answer(item: &mut Item, appended: &BTreeMap<CoreId, Vec<Appended>>) -> Answer {
+fn answer(item: &mut Item, appended: &[Vec<Appended>]) -> Answer {
     let refused = |refusal| Answer {
         refusal,
         base_offset: -1,
@@ -331,7 +343,7 @@ fn answer(item: &mut Item, appended: &BTreeMap<CoreId, Vec<Appended>>) -> Answer
     };
     match &mut item.share {
         Share::Refused(refusal) => refused(std::mem::replace(refusal, ErrorCode::None.into())),
-        Share::Sent { core, at } => match appended[core][*at] {
+        Share::Sent { call, at } => match appended[*call][*at] {
             Err(error) => refused(codes::of_partition(error).into()),
             Ok(done) => Answer {
                 refusal: ErrorCode::None.into(),

@@ -1,6 +1,4 @@
-use std::collections::HashMap;
-
-use crate::model::{Offset, PartitionId};
+use crate::model::{Offset, PartitionId, PartitionMap};
 
 /// No round is larger, and none is larger than a quarter of its file.
 pub(super) const ROUND_BYTES_MAX: u64 = 1 << 20;
@@ -24,7 +22,7 @@ struct Filling {
     /// The next round's number.
     number: u64,
     /// For each partition with entries in it, the offset after the last of them.
-    needed: HashMap<PartitionId, Offset>,
+    needed: PartitionMap<Offset>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
