@@ -1,9 +1,11 @@
 //! The journal against a simple model: random appends, rounds, destaging, flushes, full disks, clean
-//! restarts and crashes that tear whatever was not synced, of logs that change their cores.
+//! restarts and crashes that tear whatever was not synced, of logs that change their cores; with a
+//! sync of each round, and with one of many rounds later.
 //!
 //! A failure prints its seed; `KLAMM_SEED=n cargo test --test journal_crash` runs that one alone,
 //! and `KLAMM_ROUNDS=n` runs more of them.
 
+use std::collections::HashMap;
 use std::env;
 use std::fs;
 use std::io;
@@ -15,8 +17,8 @@ use std::sync::Arc;
 use fastrand::Rng;
 use klamm::log::{
     DataDir, DurablePoint, FlushError, FoundEntry, Journal, JournalReader, Located, Log, LogConfig,
-    NewBatch, OpenError, OpenLog, ReadPlan, Replayed, RoundPlan, Stage, Status, remove_journals,
-    settle_all, sync_all,
+    NewBatch, OpenError, OpenLog, ReadPlan, Replayed, RoundPlan, Stage, Status, Syncing, Written,
+    remove_journals, settle_all, sync_all,
 };
 use klamm::model::{Offset, TopicPartition, Uuid};
 use klamm::protocol::record::{BatchBuilder, BatchHeader, BatchSpec, RecordParts};
@@ -129,6 +131,9 @@ struct Run {
     logs: Vec<Known>,
     journals: Vec<Journal>,
     generation: u64,
+    syncing: Syncing,
+    /// Up to where each journal file was synced, in which of its fillings.
+    synced_rounds: HashMap<PathBuf, (u64, u64)>,
     /// The logs in the round that each core has under way, and where in its file.
     rounds: Vec<Vec<usize>>,
     now_ms: i64,
@@ -140,6 +145,8 @@ struct Known {
     owner: usize,
     batches: Vec<(BatchHeader, Vec<u8>)>,
     log_start: Offset,
+    /// What the last lazy sync covered.
+    safe_end: Offset,
     /// A full disk took something back in this run: the file may hold more than was kept.
     dropped: bool,
     point: Option<DurablePoint>,
@@ -161,6 +168,8 @@ impl Run {
             path: path.to_owned(),
             logs: Vec::new(),
             config,
+            syncing: [Syncing::EachRound, Syncing::Later][rng.usize(..2)],
+            synced_rounds: HashMap::new(),
             rng,
             journals: Vec::new(),
             generation: 0,
@@ -174,6 +183,7 @@ impl Run {
                 owner: index % CORES,
                 batches: Vec::new(),
                 log_start: 0,
+                safe_end: 0,
                 dropped: false,
                 point: None,
             });
@@ -196,7 +206,8 @@ impl Run {
             880..900 => self.logs[at].point = self.logs[at].log.durable_point(),
             900..920 => self.delete_records(at),
             920..940 => self.fill_disk(at).await,
-            940..975 => self.read_all(at).await,
+            940..960 => self.read_all(at).await,
+            960..975 => self.sync_lazily().await,
             975..990 => self.crash().await,
             _ => self.close().await,
         }
@@ -208,7 +219,7 @@ impl Run {
             self.append(at);
             let plan = self.logs[at].log.plan_flush(self.core.arena()).unwrap();
             let written = plan.write(&self.dir).await.unwrap();
-            self.logs[at].log.on_written(written);
+            self.on_written(at, written);
             self.sync(at).await;
         }
     }
@@ -300,6 +311,7 @@ impl Run {
     }
 
     fn on_round(&mut self, core: usize) {
+        self.journals[core].on_round();
         for at in std::mem::take(&mut self.rounds[core]) {
             self.logs[at].log.on_journaled();
         }
@@ -314,10 +326,50 @@ impl Run {
             self.append(at);
         }
         let written = plan.write(&self.dir).await.unwrap();
-        self.logs[at].log.on_written(written);
+        self.on_written(at, written);
         if self.rng.u32(0..3) == 0 {
             self.sync(at).await;
         }
+    }
+
+    fn on_written(&mut self, at: usize, written: Written) {
+        let log = &mut self.logs[at].log;
+        log.on_written(written);
+        if self.syncing == Syncing::Later {
+            log.rely_on_writes();
+        }
+    }
+
+    /// As the shard does where rounds are not synced each: what counts as durable now is then.
+    async fn sync_lazily(&mut self) {
+        for known in &mut self.logs {
+            known.safe_end = known.log.durable_end();
+        }
+        for at in 0..LOGS {
+            self.sync(at).await;
+        }
+        for core in 0..CORES {
+            if let Some(plan) = self.journals[core].plan_sync() {
+                plan.run().await.unwrap();
+            }
+            for path in self.journal_paths(core) {
+                let (generation, rounds) = rounds(&fs::File::open(&path).unwrap());
+                let end = rounds.last().map_or(0, |round| round.1);
+                self.synced_rounds.insert(path, (generation, end));
+            }
+        }
+    }
+
+    /// What no crash may take.
+    fn promised_end(&self, known: &Known) -> Offset {
+        match self.syncing {
+            Syncing::EachRound => known.log.durable_end(),
+            Syncing::Later => known.safe_end.max(known.log.synced_end()),
+        }
+    }
+
+    fn journal_paths(&self, core: usize) -> [PathBuf; 2] {
+        [0, 1].map(|n| self.path.join(format!("klamm-journal-{core}-{n}")))
     }
 
     async fn sync(&mut self, at: usize) {
@@ -359,10 +411,12 @@ impl Run {
         }
     }
 
-    /// As DeleteRecords does: the new start is on the disk before it is answered.
+    /// As DeleteRecords does: the new start is on the disk before it is answered. Of records that a
+    /// crash may take as well, none is deleted here.
     fn delete_records(&mut self, at: usize) {
+        let end = self.promised_end(&self.logs[at]);
         let known = &mut self.logs[at];
-        let (start, end) = (known.log.log_start(), known.log.durable_end());
+        let start = known.log.log_start();
         if known.log.durable_point().is_some() {
             let before = self.rng.i64(start..=end);
             known.log_start = known.log.delete_records(before).unwrap();
@@ -404,8 +458,11 @@ impl Run {
                 under_way.push(core);
             }
         }
-        for core in under_way {
-            self.tear_last_round(core);
+        match self.syncing {
+            Syncing::EachRound => under_way
+                .iter()
+                .for_each(|core| self.tear_last_round(*core)),
+            Syncing::Later => (0..CORES).for_each(|core| self.tear_unsynced_rounds(core)),
         }
         for at in 0..LOGS {
             self.tear_segments(at);
@@ -413,7 +470,7 @@ impl Run {
         let durable: Vec<_> = self
             .logs
             .iter()
-            .map(|known| known.log.durable_end())
+            .map(|known| self.promised_end(known))
             .collect();
         let with_points = self.rng.u32(0..4) > 0;
         self.logs_again(false, with_points).await;
@@ -430,22 +487,35 @@ impl Run {
     }
 
     fn tear_last_round(&mut self, core: usize) {
-        let generation = |path: &PathBuf| {
-            let mut bytes = [0; 8];
-            let file = fs::File::open(path).unwrap();
-            file.read_exact_at(&mut bytes, 16).unwrap();
-            u64::from_be_bytes(bytes)
-        };
-        let files = (0..2).map(|n| self.path.join(format!("klamm-journal-{core}-{n}")));
-        let newest = files.max_by_key(generation).unwrap();
-        let file = fs::File::options()
-            .read(true)
-            .write(true)
-            .open(&newest)
+        let found = |path: PathBuf| (rounds(&fs::File::open(&path).unwrap()), path);
+        let files = self.journal_paths(core).map(found).into_iter();
+        let ((_, rounds), newest) = files
+            .max_by_key(|((generation, _), _)| *generation)
             .unwrap();
-        let Some((from, to)) = last_round(&file) else {
-            return;
-        };
+        if let Some((from, to)) = rounds.last().filter(|_| rounds.len() > 1) {
+            self.tear_round(&newest, *from, *to);
+        }
+    }
+
+    /// The one that opened a file was synced before the next.
+    fn tear_unsynced_rounds(&mut self, core: usize) {
+        for path in self.journal_paths(core) {
+            let (generation, rounds) = rounds(&fs::File::open(&path).unwrap());
+            let synced = self
+                .synced_rounds
+                .get(&path)
+                .filter(|at| at.0 == generation);
+            let synced_end = synced.map_or(0, |at| at.1);
+            for (from, to) in rounds.into_iter().skip(1) {
+                if from >= synced_end && self.rng.bool() {
+                    self.tear_round(&path, from, to);
+                }
+            }
+        }
+    }
+
+    fn tear_round(&mut self, path: &Path, from: u64, to: u64) {
+        let file = fs::File::options().write(true).open(path).unwrap();
         for at in (from..to).step_by(512) {
             match self.rng.u32(0..3) {
                 0 => file.write_all_at(&[0; 512], at).unwrap(),
@@ -573,8 +643,10 @@ impl Run {
         for found in entries {
             let log = &mut self.logs[found.entry.partition.index as usize].log;
             let replayed = log.replay(self.core.arena(), &found.entry, &found.bytes, self.now_ms);
+            let lost =
+                self.syncing == Syncing::Later && matches!(replayed, Ok(Replayed::Gap { .. }));
             assert!(
-                matches!(replayed, Ok(Replayed::Appended(_))),
+                lost || matches!(replayed, Ok(Replayed::Appended(_))),
                 "{replayed:?}"
             );
         }
@@ -583,12 +655,15 @@ impl Run {
     async fn begin_journals(&mut self) {
         for core in 0..CORES {
             let made = Journal::prepare(&self.dir, core, FILE_BYTES, self.generation, || true);
-            self.journals.push(made.await.unwrap());
+            self.journals
+                .push(made.await.unwrap().syncing(self.syncing));
             let opening = self.plan_round(core).expect("the files are free");
             opening.write().await.unwrap();
         }
+        self.synced_rounds.clear();
         for known in &mut self.logs {
             known.owner = self.rng.usize(..CORES);
+            known.safe_end = known.log.log_end();
         }
     }
 
@@ -711,8 +786,8 @@ impl Known {
     }
 }
 
-/// Where the last round of a file begins and ends; none if it is the opening one.
-fn last_round(file: &fs::File) -> Option<(u64, u64)> {
+/// The generation of a journal file, and where its rounds begin and end.
+fn rounds(file: &fs::File) -> (u64, Vec<(u64, u64)>) {
     let header = |at: u64| {
         let mut bytes = [0; 24];
         file.read_exact_at(&mut bytes, at).ok()?;
@@ -722,13 +797,13 @@ fn last_round(file: &fs::File) -> Option<(u64, u64)> {
             (generation, u64::from(len).next_multiple_of(4096))
         })
     };
-    let (generation, mut end) = header(0)?;
-    let mut last = None;
-    while let Some((_, len)) = header(end).filter(|found| found.0 == generation) {
-        last = Some((end, end + len));
-        end += len;
+    let (generation, mut rounds) = (header(0).map_or(0, |found| found.0), Vec::new());
+    let mut at = 0;
+    while let Some((_, len)) = header(at).filter(|found| found.0 == generation) {
+        rounds.push((at, at + len));
+        at += len;
     }
-    last
+    (generation, rounds)
 }
 
 /// The batches in the segments of a directory from `offset` on.

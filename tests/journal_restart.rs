@@ -29,6 +29,17 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 #[test]
 fn what_the_journals_have_comes_back_on_any_number_of_cores() {
+    comes_back("klamm.flush=durable");
+}
+
+/// A killed process leaves the kernel what it has written.
+#[test]
+fn what_is_only_written_to_the_journals_comes_back() {
+    comes_back("klamm.flush=written");
+}
+
+fn comes_back(flush: &str) {
+    let arguments = |cores| arguments(cores, flush);
     let mut broker = Broker::start(&arguments(CORES[0]));
     if !broker.is_klamm() {
         println!("skipped: only klamm has journals");
@@ -84,7 +95,7 @@ fn what_the_journals_have_comes_back_on_any_number_of_cores() {
     }
 }
 
-fn arguments(cores: &str) -> [&str; 8] {
+fn arguments<'a>(cores: &'a str, flush: &'a str) -> [&'a str; 10] {
     let journal = "klamm.journal.bytes=1MiB";
     [
         "--cores",
@@ -95,6 +106,8 @@ fn arguments(cores: &str) -> [&str; 8] {
         journal,
         "--set",
         "klamm.files.open.max=300",
+        "--set",
+        flush,
     ]
 }
 

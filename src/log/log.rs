@@ -42,7 +42,8 @@ pub struct Log {
     pub(super) written: LogPoint,
     /// The furthest that a write or a round of the journal took: a full disk takes back the rest.
     pub(super) kept: FlushMark,
-    /// What survives a loss of power, in the segments or in the journal.
+    /// What survives a loss of power, in the segments or in the journal. With
+    /// `klamm.flush=written` what is written to either: its sync follows.
     pub(super) durable: LogPoint,
     /// What survives it in the segments.
     pub(super) synced: LogPoint,
@@ -177,7 +178,7 @@ impl Log {
         self.written.offset.max(self.durable.offset)
     }
 
-    /// Records below this are on stable storage.
+    /// Records below this are on stable storage, or as good as that: [`Log::rely_on_writes`].
     pub fn durable_end(&self) -> Offset {
         self.durable.offset
     }

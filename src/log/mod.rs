@@ -82,8 +82,8 @@ pub use directory::{
 pub use durable_points::{DurablePoint, DurablePoints};
 pub use evict::OldestExtent;
 pub use journal::{
-    Entry, FoundEntry, Journal, JournalReader, JournalStats, ReplayError, Replayed, RoundPlan,
-    RoundWriter, remove_journals, settle_all,
+    Entry, FoundEntry, Journal, JournalReader, JournalStats, JournalSync, ReplayError, Replayed,
+    RoundPlan, RoundWriter, Syncing, remove_journals, settle_all,
 };
 pub use meta_properties::{MalformedMeta, MetaProperties};
 pub use open::{OpenError, OpenLog, Opened};

@@ -173,6 +173,14 @@ impl Log {
         self.keep(written.mark);
     }
 
+    /// What is written counts as durable: `klamm.flush=written` promises no more. So the journal
+    /// goes on where the last write ended, and not where the last sync did.
+    pub fn rely_on_writes(&mut self) {
+        if self.written.offset > self.durable.offset {
+            self.durable = self.written;
+        }
+    }
+
     /// Appends up to `mark` are no longer taken back.
     pub(super) fn keep(&mut self, mark: FlushMark) {
         if mark.point.offset >= self.kept.point.offset {

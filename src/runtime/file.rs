@@ -3,6 +3,7 @@
 use super::op::{Buffer, Kind, Read, Write};
 use super::ring::Ring;
 use super::stats::Counters;
+use crate::sys;
 use crate::sys::arena::{Chunk, ChunkMut, PAGE_BYTES};
 use std::fmt;
 use std::fs;
@@ -58,6 +59,11 @@ impl SharedFile {
         Self {
             descriptor: Arc::new(Descriptor::new(file, OpenMode::BufferedRead)),
         }
+    }
+
+    /// Whether a range can be sent without waiting for the disk, as far as its ends tell.
+    pub fn is_cached(&self, position: u64, bytes: u32) -> bool {
+        sys::file::is_resident(self, position, bytes as usize).unwrap_or(false)
     }
 
     pub(super) fn is_direct(&self) -> bool {

@@ -32,6 +32,7 @@ impl Owned {
             self.core.sleep(LAZY_SYNC).await;
             let ids: Vec<PartitionId> = self.state.borrow_mut().unsynced.drain().collect();
             self.sync(&shards, &ids).await;
+            self.sync_journal().await;
             self.after_round();
         }
     }
@@ -142,8 +143,11 @@ impl Shard {
                     let Some(partition) = self.any_partition(id) else {
                         continue;
                     };
-                    partition.log_mut().on_written(written);
                     let rule = partition.commit_rule();
+                    partition.log_mut().on_written(written);
+                    if rule == CommitRule::Written {
+                        partition.log_mut().rely_on_writes();
+                    }
                     woken.extend(answer(partition.on_progress()));
                     match rule {
                         CommitRule::Durable => to_sync.push(id),

@@ -8,7 +8,7 @@ use super::flush::answer;
 use super::metadata_log::METADATA_PARTITION;
 use super::{Owned, Shard, Shards};
 use crate::config::FlushPolicy;
-use crate::log::{FlushError, Journal, JournalStats, RoundPlan};
+use crate::log::{FlushError, Journal, JournalStats, JournalSync, RoundPlan, Syncing};
 use crate::model::{Offset, PartitionId, PartitionSet};
 use crate::partition::Watcher;
 
@@ -129,6 +129,16 @@ impl Owned {
         true
     }
 
+    /// Syncs rounds that were only written. If that fails the segments get what they hold.
+    pub(super) async fn sync_journal(&self) {
+        let planned = self.state.borrow_mut().plan_journal_sync();
+        let Some(plan) = planned else { return };
+        if let Err(error) = plan.run().await {
+            self.state.borrow_mut().retire_journal(&error);
+            self.hurry_draining();
+        }
+    }
+
     /// Sees to it that a full file becomes free.
     pub(super) fn hurry_draining(&self) {
         if self.state.borrow().journal.is_draining() {
@@ -167,19 +177,21 @@ impl Shard {
         }
     }
 
-    /// The size of the journal's files; `None` for no journal. Without syncs there is none: its
-    /// use is to share them.
+    /// The size of the journal's files; `None` for no journal.
     fn journal_file_bytes(&self) -> Option<u64> {
-        let durable = self.config.flush == FlushPolicy::Durable;
         let wanted = self.config.log.journal_bytes;
         let arena_bytes = self.core.arena().budget_bytes();
-        Journal::file_bytes(wanted, arena_bytes).filter(|_| durable && !self.closing)
+        Journal::file_bytes(wanted, arena_bytes).filter(|_| !self.closing)
     }
 
     fn on_journal_made(&mut self, made: io::Result<Journal>) {
         self.journal.preparing = false;
+        let syncing = match self.config.flush {
+            FlushPolicy::Durable => Syncing::EachRound,
+            FlushPolicy::Written => Syncing::Later,
+        };
         match made {
-            Ok(journal) => self.journal.journal = Some(journal),
+            Ok(journal) => self.journal.journal = Some(journal.syncing(syncing)),
             Err(_) if self.closing => {}
             Err(error) => log::warn!(
                 "core {} has no journal until the next start, every partition is written by \
@@ -253,10 +265,12 @@ impl Shard {
     }
 
     fn on_round(&mut self, ids: &[PartitionId], result: &Result<(), FlushError>) -> Vec<Watcher> {
-        match result {
-            Ok(()) => ids.iter().flat_map(|id| self.on_journaled(*id)).collect(),
-            Err(error) => self.on_round_failed(ids, error),
+        match (result, self.journal.journal_mut()) {
+            (Ok(()), Some(journal)) => journal.on_round(),
+            (Ok(()), None) => {}
+            (Err(error), _) => return self.on_round_failed(ids, error),
         }
+        ids.iter().flat_map(|id| self.on_journaled(*id)).collect()
     }
 
     fn on_journaled(&mut self, id: PartitionId) -> Vec<Watcher> {
@@ -274,6 +288,12 @@ impl Shard {
     /// The partitions of the round are offline, and the journal takes nothing more: what is in the
     /// file is known up to the last sync only.
     fn on_round_failed(&mut self, ids: &[PartitionId], error: &FlushError) -> Vec<Watcher> {
+        self.retire_journal(error);
+        let woken = ids.iter().flat_map(|id| self.on_flush_error(*id, error));
+        woken.collect()
+    }
+
+    fn retire_journal(&mut self, error: &FlushError) {
         log::error!(
             "the journal of core {} is not used any more until a restart: {error}",
             self.core.id()
@@ -281,8 +301,10 @@ impl Shard {
         if let Some(journal) = self.journal.journal_mut() {
             journal.retire();
         }
-        let woken = ids.iter().flat_map(|id| self.on_flush_error(*id, error));
-        woken.collect()
+    }
+
+    fn plan_journal_sync(&mut self) -> Option<JournalSync> {
+        self.journal.journal_mut()?.plan_sync()
     }
 
     fn take_journal(&mut self) -> Option<Journal> {

@@ -45,9 +45,9 @@ pub use topics::{LogPositions, OpenReport, strays};
 pub use watches::FetchWatch;
 
 use crate::config::BrokerConfig;
-use crate::log::{DataDir, Log};
+use crate::log::DataDir;
 use crate::metadata::MetadataImage;
-use crate::model::{Offset, PartitionId, PartitionMap, PartitionSet};
+use crate::model::{PartitionId, PartitionMap, PartitionSet};
 use crate::partition::{CommitRule, Partition};
 use crate::runtime::Core;
 use crate::runtime::sync::{Notify, Semaphore};
@@ -199,13 +199,6 @@ impl Shard {
         }
     }
 
-    /// A reader found on disk what it wanted.
-    fn note_miss(&self, log: &Log, offset: Offset) {
-        let mut limit = self.tail_limit.get();
-        limit.on_miss(log.bytes_behind(offset), self.core.now_ms());
-        self.tail_limit.set(limit);
-    }
-
     /// Evicts the oldest extent of this core; false if it must stay, or there is none.
     fn evict_one(&mut self) -> bool {
         let Some(id) = self.extents.pop_front() else {
@@ -238,7 +231,7 @@ const UNWANTED_AT_ONCE_MAX: usize = 64;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::log::LogConfig;
+    use crate::log::{Log, LogConfig};
     use crate::model::{TopicPartition, Uuid};
     use crate::runtime::{CoreOptions, block_on_one_core};
 

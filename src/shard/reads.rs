@@ -4,7 +4,7 @@ use super::appends::AppendTicket;
 use super::message::{ReadData, ReadDone, ReadRequest, ShardReply};
 use super::shards::ReplyTo;
 use super::{Owned, Shard};
-use crate::log::{ColdRead, Located, Log, ReadError, ReadPlan};
+use crate::log::{ColdRead, FileRange, Located, Log, ReadError, ReadPlan};
 use crate::model::{LeaderEpoch, PartitionId};
 use crate::partition::{Partition, PartitionError};
 
@@ -59,6 +59,7 @@ impl Owned {
                     return Err(PartitionError::Unknown);
                 }
                 Ok(Located::Range(range)) => {
+                    self.state.borrow().note_cold_read(&request, &range);
                     done.data = ReadData::File(range);
                     return Ok(done);
                 }
@@ -129,11 +130,20 @@ impl Shard {
                 done.data = ReadData::Memory(chunks);
                 Planned::Done(Ok(done))
             }
-            Ok(ReadPlan::File(cold)) => {
-                self.note_miss(log, request.offset);
-                Planned::Cold(done, cold)
-            }
+            Ok(ReadPlan::File(cold)) => Planned::Cold(done, cold),
             Err(error) => Planned::Done(Err(PartitionError::from(&error))),
+        }
+    }
+
+    /// A reader finds on disk what it wanted. It misses memory if the page cache does not have it
+    /// either, and twice the memory of its log would have held it.
+    fn note_cold_read(&self, request: &ReadRequest, range: &FileRange) {
+        let log = self.partitions.get(&request.partition).map(Partition::log);
+        let near = |log: &Log| log.bytes_behind(request.offset) <= 2 * log.memory_bytes() as u64;
+        if log.is_some_and(near) && !range.file.is_cached(range.position, range.bytes) {
+            let mut limit = self.tail_limit.get();
+            limit.on_near_miss(self.core.now_ms());
+            self.tail_limit.set(limit);
         }
     }
 }

@@ -29,7 +29,7 @@ pub(super) const ROWS: &[Setting] = settings! {
     "klamm.files.open.max" Int "4096" { AtLeast(16) } ReadOnly { Honoured }
         "Most files kept open, over all cores.";
     "klamm.journal.bytes" Size "64MiB" { AtLeast(0) } ReadOnly { Honoured }
-        "Size of each of a core's two journal files, which share one sync among small appends of many partitions; at most a sixteenth of the core's memory; 0 for no journal.";
+        "Size of each of a core's two journal files, which share one write and one sync among small appends of many partitions; at most a sixteenth of the core's memory; 0 for no journal.";
     "klamm.stall.warn.ms" Int "10" { AtLeast(1) } ReadOnly { Honoured }
         "A core that does not turn for this long is counted and logged.";
     "klamm.shutdown.timeout.ms" Long "30000" { AtLeast(0) } ReadOnly { Honoured }

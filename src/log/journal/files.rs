@@ -28,15 +28,28 @@ pub struct Journal {
     paths: [PathBuf; 2],
     files: [File; 2],
     space: Space,
+    syncing: Syncing,
+    /// The file of the newest round, and which files have rounds without a sync.
+    newest: usize,
+    unsynced: [bool; 2],
     /// Whether a write or a sync of it failed: it takes no more rounds.
     retired: bool,
     stats: JournalStats,
 }
 
+/// When rounds are synced. The one that opens a file always is before the next one is planned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Syncing {
+    /// Each before it counts.
+    EachRound,
+    /// Some time after, many at once: [`Journal::plan_sync`].
+    Later,
+}
+
 /// What a journal has done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct JournalStats {
-    /// Rounds written, each by one direct write and one sync.
+    /// Rounds written, each by one direct write.
     pub rounds: u64,
     /// Entries in them: one for each partition and round.
     pub entries: u64,
@@ -52,7 +65,13 @@ pub struct RoundPlan {
     file: File,
     position: u64,
     round: Chunk,
+    sync: bool,
 }
+
+/// The files of a journal to sync; run by [`JournalSync::run`].
+#[derive(Debug)]
+#[must_use = "nobody else syncs them"]
+pub struct JournalSync(Vec<(PathBuf, File)>);
 
 impl Journal {
     /// How large each file is to be, with `wanted_bytes` set and an arena of `arena_bytes`: what
@@ -88,6 +107,9 @@ impl Journal {
                 paths,
                 files,
                 space: Space::new(file_bytes, generation),
+                syncing: Syncing::EachRound,
+                newest: 0,
+                unsynced: [false; 2],
                 retired: false,
                 stats: JournalStats::default(),
             }),
@@ -99,6 +121,13 @@ impl Journal {
                 Err(error)
             }
         }
+    }
+
+    /// Sets when rounds are synced; without this each is at once.
+    #[must_use]
+    pub fn syncing(mut self, syncing: Syncing) -> Self {
+        self.syncing = syncing;
+        self
     }
 
     /// Whether a round can be written now; goes on to the next file where one is full.
@@ -125,6 +154,7 @@ impl Journal {
     ) -> RoundPlan {
         let bytes = round_bytes(entries, batch_bytes);
         let place = self.space.take(bytes);
+        self.newest = place.file;
         self.stats.rounds += 1;
         self.stats.entries += entries as u64;
         self.stats.bytes += bytes as u64;
@@ -138,7 +168,24 @@ impl Journal {
             file: self.files[place.file].clone(),
             position: place.position,
             round,
+            sync: self.syncing == Syncing::EachRound || place.number == 0,
         }
+    }
+
+    /// The round that was just planned is written, and synced if that was asked of it.
+    pub fn on_round(&mut self) {
+        self.unsynced[self.newest] |= self.syncing == Syncing::Later;
+    }
+
+    /// Everything written and not synced; `None` if there is nothing.
+    pub fn plan_sync(&mut self) -> Option<JournalSync> {
+        let unsynced = std::mem::take(&mut self.unsynced);
+        let files = self.paths.iter().zip(&self.files).zip(unsynced);
+        let files = files.filter(|(_, unsynced)| *unsynced);
+        let files: Vec<_> = files
+            .map(|((path, file), _)| (path.clone(), file.clone()))
+            .collect();
+        (!files.is_empty()).then_some(JournalSync(files))
     }
 
     /// The round that was just planned has an entry of `partition` that ends at `end`: the file is
@@ -200,7 +247,7 @@ impl Journal {
 }
 
 impl RoundPlan {
-    /// Writes and syncs the round. Must run to its end.
+    /// Writes the round, and syncs it unless that comes later. Must run to its end.
     ///
     /// # Errors
     /// The disk's: whether the round is on it is not known.
@@ -212,7 +259,27 @@ impl RoundPlan {
         };
         let written = self.file.write_at(vec![self.round], self.position).await;
         written.map_err(failed)?;
-        self.file.sync_data().await.map_err(failed)
+        match self.sync {
+            true => self.file.sync_data().await.map_err(failed),
+            false => Ok(()),
+        }
+    }
+}
+
+impl JournalSync {
+    /// Syncs the files.
+    ///
+    /// # Errors
+    /// The disk's: which of the rounds since the last sync are on it is not known.
+    pub async fn run(self) -> Result<(), FlushError> {
+        for (path, file) in self.0 {
+            file.sync_data().await.map_err(|source| FlushError {
+                path,
+                source,
+                stage: Stage::Journal,
+            })?;
+        }
+        Ok(())
     }
 }
 

@@ -33,6 +33,16 @@
 //! takes the partitions of that round offline; what the journal holds of others stays good. A full
 //! disk while destaging refuses appends but drops nothing that is journaled.
 //!
+//! # Without a sync
+//!
+//! With `klamm.flush=written` rounds are synced some time after they count, many at once
+//! ([`Syncing::Later`]); only the one that opens a file is synced before the next, as ever, so that
+//! what an older filling left is never taken for this one. A loss of power then takes any of the
+//! rounds since the last sync, not just the last ones: one behind a lost one is found all the same,
+//! and of it what continues its log exactly is taken. Segments are synced in the same moments, so
+//! that what is lost is younger than these. After a failed sync nothing is offline: what the files
+//! have is in memory still, and the segments get it.
+//!
 //! # Recovery
 //!
 //! Logs are opened from their segments, then all journals of the directory, whoever wrote them,
@@ -50,7 +60,7 @@ mod settle;
 mod space;
 
 pub(super) use files::FILE_PREFIX;
-pub use files::{Journal, JournalStats, RoundPlan, remove_journals};
+pub use files::{Journal, JournalStats, JournalSync, RoundPlan, Syncing, remove_journals};
 pub use pending::{ReplayError, Replayed};
 pub use reader::{FoundEntry, JournalReader};
 pub use round::{Entry, RoundWriter};
