@@ -77,6 +77,9 @@ pub(crate) const KAFKA_SAME_PROMISE: Column = Column {
     topic_configs: &[("flush.messages", "1")],
 };
 
+/// What [`Column::topic_configs`] may name.
+pub(crate) const TOPIC_CONFIGS: &[&str] = &["flush.messages"];
+
 /// Every column, in the order of the tables.
 pub(crate) const ALL: &[Column] = &[
     KLAMM,

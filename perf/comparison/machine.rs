@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Outcome;
 use crate::args::Args;
+use crate::interrupt;
 use crate::kafka::Kafka;
 use crate::state::State;
 
@@ -47,10 +48,11 @@ pub(crate) fn look(state: &State, args: &Args) -> Outcome<()> {
             .arg(state.file(PROBE))
             .stdout(std::process::Stdio::null());
         tell_failure("klamm probe", probe.status());
+        interrupt::check()?;
     }
     if state.read::<serde_json::Value>(DOCTOR).is_none() {
         let output = Command::new(&args.klamm)
-            .args(["doctor", "--json", "--dir"])
+            .args(["doctor", "--json", "--data-dir"])
             .arg(&args.scratch)
             .output()?;
         fs::write(state.file(DOCTOR), output.stdout)?;
