@@ -45,7 +45,12 @@ pub(crate) struct Args {
     pub(crate) disk_gb: u64,
 
     /// Old records before a catch-up, and before a kill.
-    #[arg(long, default_value_t = 0, value_name = "MB", hide_default_value = true)]
+    #[arg(
+        long,
+        default_value_t = 0,
+        value_name = "MB",
+        hide_default_value = true
+    )]
     pub(crate) backlog_mb: u64,
 
     /// At most so many windows to warm a JVM for a workload with a goal; 4 for the others.

@@ -36,9 +36,8 @@ fn throughput(state: &State) -> Judged {
             let free = |column: &&Column| goals::load_had_room(state, label, column);
             !workload.is_open_loop() && both.iter().all(free)
         });
-        let found = others.filter_map(|other| {
-            goals::advantage(state, label, &KLAMM, other, Measure::Throughput)
-        });
+        let found = others
+            .filter_map(|other| goals::advantage(state, label, &KLAMM, other, Measure::Throughput));
         let Some(least) = found.min_by(|one, other| one.median.total_cmp(&other.median)) else {
             continue;
         };
@@ -110,8 +109,9 @@ fn share_of_machine(state: &State, probe: Option<&probe::Report>) -> Judged {
         met: rate.lower_quartile >= 0.9 * bound,
     });
     Judged {
-        text: "Large batches, durable: at least 90 % of the lesser of the disk and the floor program"
-            .to_owned(),
+        text:
+            "Large batches, durable: at least 90 % of the lesser of the disk and the floor program"
+                .to_owned(),
         result,
     }
 }
@@ -165,11 +165,15 @@ fn caught_up(state: &State) -> Option<Found> {
 fn rise(state: &State, column: &Column) -> Option<Spread> {
     let alone = |round: usize| {
         let mut windows = state.windows(ALONE, column.key);
-        windows.find(|window| window.round == round)?.end_to_end_us(99.0)
+        windows
+            .find(|window| window.round == round)?
+            .end_to_end_us(99.0)
     };
-    Spread::of(state.windows(BESIDE, column.key).filter_map(|window| {
-        Some(window.end_to_end_us(99.0)? / alone(window.round)?)
-    }))
+    Spread::of(
+        state
+            .windows(BESIDE, column.key)
+            .filter_map(|window| Some(window.end_to_end_us(99.0)? / alone(window.round)?)),
+    )
 }
 
 fn reached_cap(state: &State, column: &Column) -> bool {
@@ -200,11 +204,7 @@ fn starts(state: &State) -> Vec<Judged> {
             }),
         },
     ];
-    let kills: [(&str, fn(&Lifecycle) -> &[f64]); 2] = [
-        ("warm", |seen| &seen.after_kill_warm_ms),
-        ("dropped", |seen| &seen.after_kill_cold_ms),
-    ];
-    for (caches, times) in kills {
+    let mut kill = |caches: &str, times: fn(&Lifecycle) -> &[f64]| {
         judged.push(Judged {
             text: format!(
                 "kill -9 with 20 GB in 18 partitions, caches {caches}: each takes a record and gives the last one back \
@@ -212,7 +212,9 @@ fn starts(state: &State) -> Vec<Judged> {
             ),
             result: seen.and_then(|seen| after_kill(seen, times(seen))),
         });
-    }
+    };
+    kill("warm", |seen| &seen.after_kill_warm_ms);
+    kill("dropped", |seen| &seen.after_kill_cold_ms);
     judged
 }
 

@@ -97,6 +97,15 @@ impl Column {
     }
 }
 
+/// The keys of all processes.
+pub(crate) const PROCESSES: [&str; 5] = [
+    "klamm",
+    "klamm-written",
+    "klamm-before",
+    "kafka",
+    "kafka-operated",
+];
+
 /// How the process of this key is started.
 pub(crate) fn process(key: &str, args: &Args) -> Process {
     match key {

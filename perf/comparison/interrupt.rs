@@ -6,6 +6,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard};
 use std::thread;
+use std::time::Duration;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -15,14 +16,20 @@ use crate::Outcome;
 static STOPPED: AtomicBool = AtomicBool::new(false);
 static RUNNING: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
 
-/// From now on a signal ends every child; whoever waits for it gets an error and cleans up.
-pub(crate) fn listen() -> Outcome<()> {
+/// Who talks to a broker that is gone gives up only after minutes: it is not waited for so long.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// From now on a signal ends every child; whoever waits for it gets an error and cleans up, or
+/// `clean_up` does.
+pub(crate) fn listen(clean_up: impl FnOnce() + Send + 'static) -> Outcome<()> {
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
     thread::spawn(move || {
-        for _ in signals.forever() {
-            STOPPED.store(true, Ordering::SeqCst);
-            running().iter().for_each(|child| kill(*child));
-        }
+        signals.forever().next();
+        STOPPED.store(true, Ordering::SeqCst);
+        running().iter().for_each(|child| kill(*child));
+        thread::sleep(PATIENCE);
+        clean_up();
+        std::process::exit(1);
     });
     Ok(())
 }

@@ -105,7 +105,9 @@ impl Kafka {
 
     fn format(&self, properties: &Path) -> Outcome<()> {
         let mut format = self.tool("kafka.tools.StorageTool");
-        format.args(["format", "-t", CLUSTER_ID, "-c"]).arg(properties);
+        format
+            .args(["format", "-t", CLUSTER_ID, "-c"])
+            .arg(properties);
         let output = interrupt::output(&mut format)?;
         match output.status.success() {
             true => Ok(()),

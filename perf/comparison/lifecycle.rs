@@ -123,9 +123,7 @@ const DROP_CACHES: &str = "/proc/sys/vm/drop_caches";
 /// Writes the backlog with the load tool, into a topic that stays; how many bytes it became.
 fn fill(column: &'static Column, broker: &Broker, megabytes: u64, args: &Args) -> Outcome<u64> {
     make_topic(&patient(&broker.address)?, TOPIC, PARTITIONS)?;
-    let extra = format!(
-        "--partitions {PARTITIONS} --bytes-max-mb {megabytes}"
-    );
+    let extra = format!("--partitions {PARTITIONS} --bytes-max-mb {megabytes}");
     let extra: Vec<String> = extra.split(' ').map(str::to_owned).collect();
     let request = Request {
         workload: "large-batches",

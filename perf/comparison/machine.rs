@@ -47,8 +47,11 @@ pub(crate) fn look(state: &State, args: &Args) -> Outcome<()> {
             .arg("--json")
             .arg(state.file(PROBE))
             .stdout(std::process::Stdio::null());
-        tell_failure("klamm probe", probe.status());
+        let (mut child, running) = interrupt::spawn(&mut probe)?;
+        let status = child.wait();
+        drop(running);
         interrupt::check()?;
+        tell_failure("klamm probe", status);
     }
     if state.read::<serde_json::Value>(DOCTOR).is_none() {
         let output = Command::new(&args.klamm)

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::Outcome;
 use crate::args::Args;
 use crate::bounds;
-use crate::columns::{ALL, Column, KAFKA, KLAMM};
+use crate::columns::{ALL, Column, KAFKA, KLAMM, PROCESSES};
 use crate::goals::{self, Found};
 use crate::lifecycle::{self, Lifecycle};
 use crate::machine::{DOCTOR, MACHINE, Machine, PROBE};
@@ -187,7 +187,10 @@ fn tool_table(page: &mut String, state: &State) -> Outcome<()> {
         }
     }
     writeln!(page)?;
-    let most = said.iter().map(|(_, said)| said).max_by_key(|said| said.iter().filter(|said| !said.command.is_empty()).count());
+    let most = said
+        .iter()
+        .map(|(_, said)| said)
+        .max_by_key(|said| said.iter().filter(|said| !said.command.is_empty()).count());
     for said in most.into_iter().flatten() {
         writeln!(page, "    {}", said.command)?;
     }
@@ -215,13 +218,7 @@ fn machine_section(page: &mut String, state: &State, machine: &Machine) -> Outco
 
 fn configurations(page: &mut String, state: &State) -> Outcome<()> {
     writeln!(page, "## How they were started\n")?;
-    for process in [
-        "klamm",
-        "klamm-written",
-        "klamm-before",
-        "kafka",
-        "kafka-operated",
-    ] {
+    for process in PROCESSES {
         if let Some(told) = state.read::<Told>(&format!("broker-{process}.json")) {
             let (command, settings) = (relative(&told.command), relative(&told.settings));
             writeln!(

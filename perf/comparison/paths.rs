@@ -21,7 +21,10 @@ fn word(word: &str) -> String {
         Some((name, value)) => (format!("{name}="), value),
         None => (String::new(), word),
     };
-    match path.strip_prefix('/').and_then(|path| path.rsplit('/').next()) {
+    match path
+        .strip_prefix('/')
+        .and_then(|path| path.rsplit('/').next())
+    {
         // The jars are a folder's content: the folder tells more than `*`.
         Some("*") => format!("{name}LIBS/*"),
         Some("java") => format!("{name}java"),
@@ -38,9 +41,18 @@ mod tests {
     fn only_last_names_are_left() {
         for (text, expected) in [
             ("/usr/lib/jvm/x/bin/java -Xmx1g", "java -Xmx1g"),
-            ("-Dfile=/a/b/log4j2.yaml -cp /a/libs/* x", "-Dfile=…/log4j2.yaml -cp LIBS/* x"),
-            ("log.dirs=/a/data\nlisteners=PLAINTEXT://1.2.3.4:5", "log.dirs=…/data\nlisteners=PLAINTEXT://1.2.3.4:5"),
-            ("target/release/klamm --json target/x", "target/release/klamm --json target/x"),
+            (
+                "-Dfile=/a/b/log4j2.yaml -cp /a/libs/* x",
+                "-Dfile=…/log4j2.yaml -cp LIBS/* x",
+            ),
+            (
+                "log.dirs=/a/data\nlisteners=PLAINTEXT://1.2.3.4:5",
+                "log.dirs=…/data\nlisteners=PLAINTEXT://1.2.3.4:5",
+            ),
+            (
+                "target/release/klamm --json target/x",
+                "target/release/klamm --json target/x",
+            ),
         ] {
             assert_eq!(shortened(text), expected);
         }

@@ -67,6 +67,23 @@ pub(crate) fn latency(percent: u32, records_per_second: u64, args: &Args) -> Ite
     .within(args)
 }
 
+/// How long what is no workload takes.
+pub(crate) fn estimate_of_the_rest(args: &Args) -> Duration {
+    let latency = LATENCY_PERCENTS.map(|percent| latency(percent, 10_000, args).estimate());
+    let parts = [
+        (
+            "latency",
+            latency.iter().sum::<Duration>() + Duration::from_secs(SEARCH_SECONDS),
+        ),
+        ("tools", Duration::from_secs(TOOLS_SECONDS)),
+        ("lifecycle", Duration::from_secs(LIFECYCLE_SECONDS)),
+    ];
+    let wanted = parts
+        .iter()
+        .filter(|(name, _)| args.against.is_none() && args.wants(name));
+    wanted.map(|(_, length)| *length).sum()
+}
+
 /// The shares of Kafka's highest rate at which latency is measured, percent.
 pub(crate) const LATENCY_PERCENTS: [u32; 3] = [10, 50, 90];
 
@@ -103,16 +120,17 @@ impl Item {
     /// How long it takes all in all, if the JVMs get warm in the middle of what is allowed.
     pub(crate) fn estimate(&self) -> Duration {
         let workload = builtin(self.workload);
-        let ramp = workload.as_ref().map_or(0.0, |workload| workload.window.ramp_seconds);
+        let ramp = workload
+            .as_ref()
+            .map_or(0.0, |workload| workload.window.ramp_seconds);
         let prefill_mb = |item: &Self| {
             let given = item.extra.iter().position(|word| word == PREFILL);
             let given = given.and_then(|name| item.extra[name + 1].parse().ok());
             let own = workload.as_ref().map_or(0, |workload| workload.prefill_mb);
             given.unwrap_or(own)
         };
-        let around = |item: &Self| {
-            OVERHEAD_SECONDS + ramp + prefill_mb(item) as f64 / PREFILL_MB_PER_SECOND
-        };
+        let around =
+            |item: &Self| OVERHEAD_SECONDS + ramp + prefill_mb(item) as f64 / PREFILL_MB_PER_SECOND;
         let of = |column: &&Column| {
             let warmups = match column.is_kafka() {
                 true => self.warmups_max.div_ceil(2).max(3).min(self.warmups_max),
@@ -120,9 +138,13 @@ impl Item {
             };
             let (warm, length) = (self.warmup_length(column), self.length());
             warmups as f64 * (around(&self.for_warmup()) + warm.seconds as f64)
-                + self.pairs as f64 * (around(self) + (length.seconds + length.warmup_seconds) as f64)
+                + self.pairs as f64
+                    * (around(self) + (length.seconds + length.warmup_seconds) as f64)
         };
-        let topic = if self.keeps_topic { 60.0 } else { 0.0 };
+        let topic = match (self.keeps_topic, &workload) {
+            (true, Some(workload)) => f64::from(workload.partitions) / KAFKA_PARTITIONS_PER_SECOND,
+            _ => 0.0,
+        };
         Duration::from_secs_f64(self.columns.iter().map(of).sum::<f64>() + topic)
     }
 
@@ -163,8 +185,14 @@ const WARMUP_SECONDS: u64 = 5;
 const WARMUP_PREFILL_MB: u64 = 500;
 const PREFILL: &str = "--prefill-mb";
 /// What a window takes beside its length: start, settling, idle, reading.
-const OVERHEAD_SECONDS: f64 = 2.5;
+const OVERHEAD_SECONDS: f64 = 1.7;
 const PREFILL_MB_PER_SECOND: f64 = 700.0;
+const KAFKA_PARTITIONS_PER_SECOND: f64 = 100.0;
+/// Starts, kills and the fill before them; Kafka takes long.
+const LIFECYCLE_SECONDS: u64 = 300;
+const TOOLS_SECONDS: u64 = 180;
+/// The search for the highest rate.
+const SEARCH_SECONDS: u64 = 180;
 
 fn full(args: &Args) -> Vec<Item> {
     let every: &[&Column] = &[
@@ -182,7 +210,10 @@ fn full(args: &Args) -> Vec<Item> {
         item("small-requests-500", &[&KLAMM, &KAFKA]).lasting(12),
         item("fetch", page_cache).with_goal(),
         item("hundred-partitions", every).with_goal().lasting(4),
-        item("small-1000", promises).with_goal().lasting(5).keeping_topic(),
+        item("small-1000", promises)
+            .with_goal()
+            .lasting(5)
+            .keeping_topic(),
         item("fan-out-1", page_cache).lasting(6),
         item("fan-out-10", page_cache).lasting(6),
         item("fan-out-100", page_cache).lasting(6),
@@ -201,7 +232,10 @@ fn full(args: &Args) -> Vec<Item> {
     // What follows ten thousand partitions would feel them.
     items.push(Item {
         warmups_max: WARMUPS_MAX,
-        ..item("small-10000", promises).with_goal().lasting(5).keeping_topic()
+        ..item("small-10000", promises)
+            .with_goal()
+            .lasting(5)
+            .keeping_topic()
     });
     let lagging = |count: &str, prefill_mb: u64| {
         ["--lagging", count, PREFILL, &prefill_mb.to_string()]
@@ -209,7 +243,11 @@ fn full(args: &Args) -> Vec<Item> {
             .to_vec()
     };
     items.push(catch_up("catch-up-alone", lagging("0", 0), args));
-    items.push(catch_up(CATCH_UP, lagging("1", args.catch_up_backlog_mb()), args));
+    items.push(catch_up(
+        CATCH_UP,
+        lagging("1", args.catch_up_backlog_mb()),
+        args,
+    ));
     items
 }
 

@@ -94,7 +94,8 @@ impl<'a> Measured<'a> {
     }
 
     fn write(&self, page: &mut String, state: &State) -> Outcome<()> {
-        let produce = |percentile| percentiles::shown(&self.windows, percentiles::produce, percentile);
+        let produce =
+            |percentile| percentiles::shown(&self.windows, percentiles::produce, percentile);
         let end_to_end =
             |percentile| percentiles::shown(&self.windows, percentiles::end_to_end, percentile);
         let per_gb = |seconds: f64, window: &Window| seconds / (window.bytes() as f64 / 1e9);
@@ -113,9 +114,17 @@ impl<'a> Measured<'a> {
             produce(99.9),
             end_to_end(50.0),
             end_to_end(99.0),
-            self.middle(|w| w.memory_peak_bytes.map_or(f64::NAN, |bytes| bytes as f64 / 1e6), 0),
+            self.middle(
+                |w| w
+                    .memory_peak_bytes
+                    .map_or(f64::NAN, |bytes| bytes as f64 / 1e6),
+                0
+            ),
             self.middle(|w| w.resident_bytes as f64 / 1e6, 0),
-            self.middle(|w| w.device_bytes as f64 / w.report.produced.bytes as f64, 2),
+            self.middle(
+                |w| w.device_bytes as f64 / w.report.produced.bytes as f64,
+                2
+            ),
             self.middle(|w| w.load_busy() * 100.0, 0),
             self.windows.len(),
         )?;
@@ -129,7 +138,10 @@ impl<'a> Measured<'a> {
         let mut title = self.column.title.to_owned();
         if sustained < self.windows.len() {
             let missed = self.windows.len() - sustained;
-            title += &format!(" (rate **not sustained** in {missed} of {})", self.windows.len());
+            title += &format!(
+                " (rate **not sustained** in {missed} of {})",
+                self.windows.len()
+            );
         }
         if warmth == Some(warmth::Verdict::NeverSettled) {
             title += " (never settled)";
@@ -176,7 +188,9 @@ fn ratios(page: &mut String, state: &State, label: &str) -> Outcome<()> {
     for other in others {
         let told: Vec<String> = measures
             .iter()
-            .filter(|measure| **measure != Measure::Throughput || says_throughput(state, label, other))
+            .filter(|measure| {
+                **measure != Measure::Throughput || says_throughput(state, label, other)
+            })
             .filter_map(|measure| {
                 let found = goals::advantage(state, label, &KLAMM, other, *measure)?;
                 Some(format!("{} {}", measure.name(), measure.words(&found)))
@@ -218,19 +232,28 @@ fn checks(page: &mut String, measured: &[Measured<'_>]) -> Outcome<()> {
         let title = column.column.title;
         for window in &column.windows {
             if let Verdict::Failed { why } = &window.report.verdict {
-                lines.push(format!("**FAILED**: {title}, round {}: {why}.", window.round));
+                lines.push(format!(
+                    "**FAILED**: {title}, round {}: {why}.",
+                    window.round
+                ));
             }
             let read = window.report.verification.as_ref();
-            records += read.filter(|read| read.is_clean()).map_or(0, |read| read.records);
+            records += read
+                .filter(|read| read.is_clean())
+                .map_or(0, |read| read.records);
             match &window.report.corruption_check {
                 Some(check) if check.is_checking() => refusing.push(title),
-                Some(check) => lines.push(format!("{title} does not refuse what is damaged: {check:?}.")),
+                Some(check) => lines.push(format!(
+                    "{title} does not refuse what is damaged: {check:?}."
+                )),
                 None => {}
             }
         }
     }
     if records > 0 {
-        lines.push(format!("{records} acknowledged records were read back: each once, in order, unchanged."));
+        lines.push(format!(
+            "{records} acknowledged records were read back: each once, in order, unchanged."
+        ));
     }
     if !refusing.is_empty() {
         lines.push(format!(

@@ -1,6 +1,8 @@
 //! The order of things: brokers up, warm, measured in turn, and the page.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use klamm::bench::Verdict;
@@ -25,14 +27,23 @@ pub(crate) fn run(args: &Args) -> Outcome<()> {
     let mut state = State::open(&args.state)?;
     state.refuse_other_circumstances(args)?;
     if !args.page_only {
-        interrupt::listen()?;
-        std::fs::create_dir_all(&args.scratch)?;
-        let measured = machine::look(&state, args)
-            .and_then(|()| Comparison::new(args, &mut state).run());
-        std::fs::remove_dir_all(&args.scratch)?;
+        let scratch = args.scratch.clone();
+        interrupt::listen(move || clean_up(&scratch))?;
+        fs::create_dir_all(&args.scratch)?;
+        let measured =
+            machine::look(&state, args).and_then(|()| Comparison::new(args, &mut state).run());
+        clean_up(&args.scratch);
         measured?;
     }
     page::write(&state, args)
+}
+
+/// Removes what the brokers left behind, and the directory, unless there is more in it.
+fn clean_up(scratch: &Path) {
+    for process in columns::PROCESSES {
+        let _ = fs::remove_dir_all(scratch.join(process));
+    }
+    let _ = fs::remove_dir(scratch);
 }
 
 struct Comparison<'a> {
@@ -62,8 +73,8 @@ impl<'a> Comparison<'a> {
     fn run(mut self) -> Outcome<()> {
         let items = plan::items(self.args);
         let left: Vec<&Item> = items.iter().filter(|item| self.is_open(item)).collect();
-        let all = left.iter().map(|item| item.estimate()).sum();
-        tell_estimate("the workloads", all);
+        let workloads: Duration = left.iter().map(|item| item.estimate()).sum();
+        tell_estimate("all", workloads + plan::estimate_of_the_rest(self.args));
         for item in left {
             self.item(item)?;
         }
@@ -321,7 +332,7 @@ impl Purpose {
 
 fn tell_estimate(what: &str, length: Duration) {
     let minutes = length.as_secs_f64() / 60.0;
-    eprintln!("compare: {what}: about {minutes:.0} minutes");
+    eprintln!("compare: {what}: about {minutes:.1} minutes");
 }
 
 fn tell(window: &Window) {

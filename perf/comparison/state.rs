@@ -40,7 +40,10 @@ impl State {
             return Ok(());
         };
         let (dir, cores, host) = (self.dir.display(), &other.cores, &other.host);
-        Err(format!("{dir} was measured with --cores {cores} --host {host}: use another --state").into())
+        Err(
+            format!("{dir} was measured with --cores {cores} --host {host}: use another --state")
+                .into(),
+        )
     }
 
     /// Keeps a window.

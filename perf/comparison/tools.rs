@@ -121,7 +121,8 @@ fn summary(class: &str, text: &str) -> String {
 
 /// The exception without its repetitions.
 fn complaint(output: &Output) -> String {
-    let text = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
+    let text = String::from_utf8_lossy(&output.stderr).into_owned()
+        + &String::from_utf8_lossy(&output.stdout);
     let mut lines = text.lines().map(str::trim);
     let first = lines.find(|line| line.contains("Exception") || line.contains("Timeout"));
     first.map_or_else(|| last_line(&text), str::to_owned)

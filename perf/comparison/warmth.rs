@@ -110,7 +110,10 @@ mod tests {
             .verdict(12)
         };
         assert_eq!(verdict(&[1.0, 1.5, 1.0, 1.5, 1.0]), Verdict::Cold);
-        assert_eq!(verdict(&[9.0, 1.0, 1.5, 1.2, 1.5, 1.0, 1.21]), Verdict::Scattered);
+        assert_eq!(
+            verdict(&[9.0, 1.0, 1.5, 1.2, 1.5, 1.0, 1.21]),
+            Verdict::Scattered
+        );
         assert_eq!(verdict(&[9.0, 8.0, 6.0, 5.0, 4.0, 3.0]), Verdict::Cold);
     }
 }

@@ -130,6 +130,15 @@ impl Window {
         self.cpu_seconds() * 1e6 / self.report.produced.requests as f64
     }
 
+    /// Whether the load put as many records into a request as were due by then.
+    pub(crate) fn chooses_requests(&self) -> bool {
+        let producers = &self.report.workload.producers;
+        let most = producers
+            .batch_records
+            .max(producers.partitions_per_request);
+        self.report.workload.is_open_loop() && most > producers.burst_records
+    }
+
     /// Records written a second; read, where none were written.
     pub(crate) fn records_per_second(&self) -> f64 {
         let records = self
