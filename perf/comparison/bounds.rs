@@ -116,7 +116,8 @@ fn share_of_machine(state: &State, probe: Option<&probe::Report>) -> Judged {
     }
 }
 
-const ALONE: &str = "catch-up-alone";
+/// The row of the tail without the catch-up.
+pub(crate) const ALONE: &str = "catch-up-alone";
 const BESIDE: &str = "catch-up";
 /// The tail's p99 may rise by less than this.
 const RISE_MAX: f64 = 1.5;

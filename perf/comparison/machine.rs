@@ -33,8 +33,14 @@ pub(crate) const DOCTOR: &str = "doctor.json";
 
 /// Looks once: facts, the probe's figures, the doctor's findings.
 pub(crate) fn look(state: &State, args: &Args) -> Outcome<()> {
-    if state.read::<Machine>(MACHINE).is_none() {
-        state.write(MACHINE, &facts(args)?)?;
+    let now = facts(args)?;
+    match state.read::<Machine>(MACHINE) {
+        None => state.write(MACHINE, &now)?,
+        Some(then) if then.klamm_binary_bytes != now.klamm_binary_bytes => {
+            let (then, now) = (then.klamm, now.klamm);
+            eprintln!("compare: begun with {then}, goes on with another binary of {now}");
+        }
+        Some(_) => {}
     }
     if args.against.is_some() {
         return Ok(());

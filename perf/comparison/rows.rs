@@ -6,6 +6,7 @@ use klamm::bench::Verdict;
 
 use crate::Outcome;
 use crate::args::Args;
+use crate::bounds;
 use crate::charts;
 use crate::columns::{ALL, Column, KAFKA, KAFKA_OPERATED, KAFKA_SAME_PROMISE, KLAMM, KLAMM_BEFORE};
 use crate::goals::{self, Measure};
@@ -40,6 +41,9 @@ pub(crate) fn write(
         return Ok(());
     };
     writeln!(page, "## {label}\n\n{}", first.report.workload.about)?;
+    if label == bounds::ALONE {
+        writeln!(page, "\nHere without the reader of old records.")?;
+    }
     if let (true, Some(rate)) = (
         label.starts_with("latency-"),
         state.read::<u64>(HIGHEST_RATE),
