@@ -15,6 +15,7 @@ use crate::lifecycle::{self, Lifecycle};
 use crate::machine::{DOCTOR, MACHINE, Machine, PROBE};
 use crate::paths::relative;
 use crate::rows;
+use crate::run::FAILED;
 use crate::state::State;
 use crate::statistics::Spread;
 use crate::tools::{self, Said};
@@ -37,6 +38,7 @@ pub(crate) fn write(state: &State, args: &Args) -> Outcome<()> {
     if args.against.is_none() {
         goal_table(&mut page, state)?;
     }
+    failures(&mut page, state)?;
     for label in rows::labels(state) {
         rows::write(&mut page, state, &label, &name, args)?;
     }
@@ -125,6 +127,16 @@ fn goal_table(page: &mut String, state: &State) -> Outcome<()> {
         writeln!(page, "| {} | {found} | {word} |", judged.text)?;
     }
     writeln!(page)?;
+    Ok(())
+}
+
+/// The last run's, in a line each.
+fn failures(page: &mut String, state: &State) -> Outcome<()> {
+    let failed: Vec<String> = state.read(FAILED).unwrap_or_default();
+    for failure in &failed {
+        let first = failure.lines().next().unwrap_or_default();
+        writeln!(page, "**Could not be measured:** {}\n", relative(first))?;
+    }
     Ok(())
 }
 

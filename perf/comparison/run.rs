@@ -35,7 +35,12 @@ pub(crate) fn run(args: &Args) -> Outcome<()> {
         clean_up(&args.scratch);
         measured?;
     }
-    page::write(&state, args)
+    page::write(&state, args)?;
+    let failed: Vec<String> = state.read(FAILED).unwrap_or_default();
+    match failed.is_empty() {
+        true => Ok(()),
+        false => Err(format!("failed: {}", failed.join("\n")).into()),
+    }
 }
 
 /// Removes what the brokers left behind, and the directory, unless there is more in it.
@@ -56,6 +61,8 @@ struct Comparison<'a> {
     kept: Vec<(&'static str, &'static str)>,
     /// Rows and columns that this process has warmed.
     warm: Vec<(String, &'static str)>,
+    /// Parts that could not be measured, and why.
+    failed: Vec<String>,
 }
 
 impl<'a> Comparison<'a> {
@@ -67,6 +74,7 @@ impl<'a> Comparison<'a> {
             memory_bytes_max: None,
             kept: Vec::new(),
             warm: Vec::new(),
+            failed: Vec::new(),
         }
     }
 
@@ -76,17 +84,24 @@ impl<'a> Comparison<'a> {
         let workloads: Duration = left.iter().map(|item| item.estimate()).sum();
         tell_estimate("all", workloads + plan::estimate_of_the_rest(self.args));
         for item in left {
-            self.item(item)?;
+            self.part(&item.label, |all| all.item(item))?;
         }
         if self.args.against.is_none() {
-            self.latency()?;
-            if self.args.wants("tools") {
-                self.tools()?;
-            }
+            self.part("latency", Self::latency)?;
+            self.part("tools", Self::tools)?;
             self.clear();
-            if self.args.wants("lifecycle") {
-                lifecycle::run(self.state, self.args)?;
-            }
+            self.part("lifecycle", |all| all.lifecycle())?;
+        }
+        self.state.write(FAILED, &self.failed)
+    }
+
+    /// What goes wrong in one part does not keep the others from being measured; the page names it.
+    fn part(&mut self, name: &str, measure: impl Fn(&mut Self) -> Outcome<()>) -> Outcome<()> {
+        if let Err(error) = measure(self) {
+            interrupt::check()?;
+            eprintln!("compare: {name} failed: {error}");
+            self.failed.push(format!("{name}: {error}"));
+            self.clear();
         }
         Ok(())
     }
@@ -287,7 +302,17 @@ impl<'a> Comparison<'a> {
         })
     }
 
+    fn lifecycle(&mut self) -> Outcome<()> {
+        match self.args.wants("lifecycle") {
+            true => lifecycle::run(self.state, self.args),
+            false => Ok(()),
+        }
+    }
+
     fn tools(&mut self) -> Outcome<()> {
+        if !self.args.wants("tools") {
+            return Ok(());
+        }
         let item = plan::latency(0, 0, self.args);
         for column in [&KLAMM, &columns::KAFKA, &KAFKA_SAME_PROMISE] {
             self.bring_up(column.process, &item)?;
@@ -296,6 +321,9 @@ impl<'a> Comparison<'a> {
         Ok(())
     }
 }
+
+/// What could not be measured by the last run.
+pub(crate) const FAILED: &str = "failed.json";
 
 /// The highest rate of the latency workload that Kafka sustains with the same promise.
 pub(crate) const HIGHEST_RATE: &str = "highest-rate.json";
