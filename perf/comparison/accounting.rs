@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::Outcome;
 use crate::broker::Broker;
+use crate::statistics::Spread;
 
 /// The counters at one moment.
 #[derive(Clone, Debug)]
@@ -61,6 +62,20 @@ impl Reading {
 }
 
 impl Cost {
+    /// Each figure's median; of slices of the same length.
+    pub(crate) fn middle(slices: &[Self]) -> Self {
+        let of = |figure: fn(&Self) -> f64| {
+            let figures = Spread::of(slices.iter().map(figure));
+            figures.map_or(0.0, |spread| spread.median)
+        };
+        Self {
+            seconds: of(|cost| cost.seconds),
+            own_seconds: of(|cost| cost.own_seconds),
+            kernel_seconds: of(|cost| cost.kernel_seconds),
+            device_bytes: 0,
+        }
+    }
+
     /// Without what goes on anyway, as a quiet stretch showed it.
     pub(crate) fn minus_idle(self, idle: Self) -> Self {
         let share = self.seconds / idle.seconds.max(0.001);

@@ -12,9 +12,9 @@ pub(crate) struct Args {
     #[arg(long, value_delimiter = ',', value_name = "NAME")]
     pub(crate) only: Vec<String>,
 
-    /// Pairs of windows for each workload.
-    #[arg(long, default_value_t = 5, value_name = "N")]
-    pub(crate) pairs: usize,
+    /// Pairs of windows for each workload; 5 for those with goals and 2 for the others if not given.
+    #[arg(long, value_name = "N")]
+    pub(crate) pairs: Option<usize>,
 
     /// Where the brokers keep their data while they run; removed afterwards.
     #[arg(long, default_value = "target/compare/data", value_name = "DIR")]
@@ -44,7 +44,16 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 8, value_name = "GB")]
     pub(crate) disk_gb: u64,
 
-    /// At most so many windows to warm a JVM for one workload.
+    /// Old records before a catch-up, and before a kill.
+    #[arg(
+        long,
+        default_value_t = 0,
+        value_name = "MB",
+        hide_default_value = true
+    )]
+    pub(crate) backlog_mb: u64,
+
+    /// At most so many windows to warm a JVM for a workload with a goal; 4 for the others.
     #[arg(long, default_value_t = 12, value_name = "N")]
     pub(crate) warmups_max: usize,
 
@@ -65,6 +74,22 @@ impl Args {
     /// Whether a part of the comparison was asked for.
     pub(crate) fn wants(&self, name: &str) -> bool {
         self.only.is_empty() || self.only.iter().any(|only| only == name)
+    }
+
+    /// What lies on the disk before a catch-up; in MB, which are 10⁶ bytes here.
+    pub(crate) fn catch_up_backlog_mb(&self) -> u64 {
+        match self.backlog_mb {
+            0 => 16_384,
+            given => given,
+        }
+    }
+
+    /// What lies on the disk at a kill: as much as is allowed, up to what the goal asks for.
+    pub(crate) fn kill_backlog_mb(&self) -> u64 {
+        match self.backlog_mb {
+            0 => (self.disk_gb.clamp(3, 22) - 2) * 1000,
+            given => given,
+        }
     }
 
     /// The processors of the brokers, as the kernel writes lists; `None` if they may run anywhere.

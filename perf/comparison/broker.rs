@@ -12,13 +12,11 @@ use crate::accounting;
 use crate::args::Args;
 use crate::columns::{Kind, Process};
 use crate::control_group::ControlGroup;
+use crate::interrupt::{self, Running};
 use crate::kafka::Kafka;
 
 /// How long a broker may take to answer after its start.
 const START_MAX: Duration = Duration::from_secs(120);
-/// How long it may take to stop.
-const STOP_MAX: Duration = Duration::from_secs(90);
-
 /// A running broker; killed and its data removed with this value.
 #[derive(Debug)]
 pub(crate) struct Broker {
@@ -29,7 +27,10 @@ pub(crate) struct Broker {
     /// Its settings, for the page.
     pub(crate) settings: String,
     pub(crate) group: ControlGroup,
+    /// When it was started, an empty directory being prepared by then.
+    pub(crate) begun: Instant,
     child: Child,
+    _running: Running,
     keeps_data: bool,
 }
 
@@ -76,19 +77,22 @@ impl Broker {
         let group = ControlGroup::make(process.key, args.broker_cores(), with.memory_bytes_max);
         let log = fs::File::create(home.join("log"))?;
         let mut enter = entering(&group, args.broker_cores());
-        let child = enter
+        enter
             .args(&command)
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
-            .stderr(log)
-            .spawn()?;
+            .stderr(log);
+        let begun = Instant::now();
+        let (child, running) = interrupt::spawn(&mut enter)?;
         Ok(Self {
             address,
             data: home,
             command: command.join(" "),
             settings,
             group,
+            begun,
             child,
+            _running: running,
             keeps_data: false,
         })
     }
@@ -97,6 +101,7 @@ impl Broker {
     pub(crate) fn await_answer(&mut self) -> Outcome<()> {
         let deadline = Instant::now() + START_MAX;
         while TcpStream::connect(&self.address).is_err() {
+            interrupt::check()?;
             if let Some(status) = self.child.try_wait()? {
                 return Err(self.complaint(&format!("ended with {status}")).into());
             }
@@ -133,15 +138,8 @@ impl Broker {
         format!("`{}` {what}:\n{}", self.command, last.join("\n"))
     }
 
+    /// Its data go with it: there is nothing to close in good order.
     fn stop(&mut self) {
-        let _ = Command::new("kill").arg(self.pid().to_string()).status();
-        let deadline = Instant::now() + STOP_MAX;
-        while Instant::now() < deadline {
-            if !matches!(self.child.try_wait(), Ok(None)) {
-                return;
-            }
-            sleep(Duration::from_millis(20));
-        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -156,13 +154,15 @@ impl Drop for Broker {
     }
 }
 
-/// A shell that enters the control group and the processors, then becomes the broker.
+/// A shell that enters the control group and the processors, then becomes the broker. Where the
+/// system has `setpriv`, the broker does not outlive us, whatever ends us.
 fn entering(group: &ControlGroup, cores: Option<&str>) -> Command {
     let doors = group.doors();
     let doors: Vec<&str> = doors.iter().filter_map(|door| door.to_str()).collect();
     let pin = cores.map(|cores| format!("taskset -c {cores} "));
     let script = format!(
-        "for door in {}; do echo $$ > $door; done; exec {}\"$@\"",
+        "for door in {}; do echo $$ > $door; done; \
+         command -v setpriv >/dev/null && set -- setpriv --pdeathsig KILL \"$@\"; exec {}\"$@\"",
         doors.join(" "),
         pin.unwrap_or_default()
     );

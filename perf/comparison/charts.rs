@@ -3,12 +3,12 @@
 use std::fs;
 use std::path::Path;
 
-use hdrhistogram::Histogram;
 use klamm::plot::{Axis, Figure, Line, Panel, Scale};
 
 use crate::Outcome;
 use crate::bars::{self, Bar};
 use crate::columns::{ALL, Column};
+use crate::percentiles;
 use crate::state::State;
 use crate::statistics::Spread;
 use crate::window::Window;
@@ -103,29 +103,19 @@ fn latency_chart(state: &State, label: &str, page: &str, out: &Path) -> Outcome<
 
 /// The latencies of all windows of a column together; none if a window was not sustained.
 fn line(state: &State, label: &str, column: &Column) -> Option<Line> {
-    let mut all: Option<Histogram<u64>> = None;
-    for window in state.windows(label, column.key) {
-        window.report.sustained?;
-        let histogram = window.report.produce_latency.as_ref()?.decode()?;
-        match &mut all {
-            None => all = Some(histogram),
-            Some(all) => all.add(&histogram).ok()?,
-        }
+    let windows: Vec<&Window> = state.windows(label, column.key).collect();
+    let open_loop = |window: &&Window| window.report.sustained.is_some();
+    if !windows.iter().all(open_loop) {
+        return None;
     }
-    let all = all?;
-    let point = |percentile: &f64| {
-        let beyond = all.len() as f64 * (1.0 - percentile / 100.0);
-        let us = all.value_at_percentile(*percentile) as f64;
-        (*percentile, (beyond >= SAMPLES_BEYOND).then_some(us))
-    };
+    let all = percentiles::together(&windows, percentiles::produce)?;
+    let point = |percentile: &f64| (*percentile, percentiles::at(&all, *percentile));
     Some(Line {
         name: column.title.to_owned(),
         points: PERCENTILES.iter().map(point).collect(),
     })
 }
 
-/// As with every percentile of the load tool.
-const SAMPLES_BEYOND: f64 = 100.0;
 const PERCENTILES: [f64; 17] = [
     0.0, 10.0, 25.0, 50.0, 60.0, 70.0, 75.0, 80.0, 85.0, 90.0, 95.0, 97.0, 98.0, 99.0, 99.5, 99.9,
     99.99,

@@ -77,6 +77,9 @@ pub(crate) const KAFKA_SAME_PROMISE: Column = Column {
     topic_configs: &[("flush.messages", "1")],
 };
 
+/// What [`Column::topic_configs`] may name.
+pub(crate) const TOPIC_CONFIGS: &[&str] = &["flush.messages"];
+
 /// Every column, in the order of the tables.
 pub(crate) const ALL: &[Column] = &[
     KLAMM,
@@ -93,6 +96,15 @@ impl Column {
         self.process.starts_with("kafka")
     }
 }
+
+/// The keys of all processes.
+pub(crate) const PROCESSES: [&str; 5] = [
+    "klamm",
+    "klamm-written",
+    "klamm-before",
+    "kafka",
+    "kafka-operated",
+];
 
 /// How the process of this key is started.
 pub(crate) fn process(key: &str, args: &Args) -> Process {

@@ -6,6 +6,7 @@ use std::process::Command;
 
 use crate::Outcome;
 use crate::broker::DELETE_SOON;
+use crate::interrupt;
 
 /// The script that gets the jars; its last line of output is their folder.
 const FETCH: &str = "tests/clients/java/fetch-kafka.sh";
@@ -104,10 +105,10 @@ impl Kafka {
 
     fn format(&self, properties: &Path) -> Outcome<()> {
         let mut format = self.tool("kafka.tools.StorageTool");
-        let output = format
+        format
             .args(["format", "-t", CLUSTER_ID, "-c"])
-            .arg(properties)
-            .output()?;
+            .arg(properties);
+        let output = interrupt::output(&mut format)?;
         match output.status.success() {
             true => Ok(()),
             false => Err(String::from_utf8_lossy(&output.stderr).into()),

@@ -19,7 +19,8 @@ use crate::accounting;
 use crate::args::Args;
 use crate::broker::{Broker, Circumstances};
 use crate::columns::{self, Column, KAFKA, KLAMM};
-use crate::load::{Load, Request};
+use crate::interrupt;
+use crate::load::{Length, Load, Request};
 use crate::state::State;
 
 /// What was seen of one broker.
@@ -42,6 +43,7 @@ const STARTS: usize = 5;
 const KILLS: usize = 3;
 const PARTITIONS: i32 = 18;
 const TOPIC: &str = "lifecycle";
+const FILL_SECONDS_MAX: u64 = 180;
 
 /// The result of a column.
 pub(crate) fn file_name(column: &Column) -> String {
@@ -63,11 +65,11 @@ fn look(column: &'static Column, args: &Args) -> Outcome<Lifecycle> {
     let mut seen = Lifecycle::default();
     let process = columns::process(column.process, args);
     for _ in 0..STARTS {
-        let begun = Instant::now();
+        interrupt::check()?;
         let mut broker = Broker::exec(&process, args, &Circumstances::default())?;
         broker.await_answer()?;
         first_record(&broker.address)?;
-        seen.first_record_ms.push(ms_since(begun));
+        seen.first_record_ms.push(ms_since(broker.begun));
         sleep(Duration::from_secs(2));
         seen.idle_resident_bytes = accounting::resident_bytes(broker.pid());
     }
@@ -82,12 +84,12 @@ fn look(column: &'static Column, args: &Args) -> Outcome<Lifecycle> {
 fn kills(column: &'static Column, args: &Args, seen: &mut Lifecycle) -> Outcome<()> {
     let process = columns::process(column.process, args);
     let mut broker = Broker::start(&process, args)?;
-    let megabytes = (args.disk_gb.clamp(2, 22) - 2) * 1000;
+    let megabytes = args.kill_backlog_mb();
     eprintln!("compare: {}: filling {megabytes} MB", column.title);
-    fill(column, &broker, megabytes, args)?;
-    seen.killed_with_bytes = megabytes * 1_000_000;
+    seen.killed_with_bytes = fill(column, &broker, megabytes, args)?;
     let can_drop = fs::write(DROP_CACHES, "1").is_ok();
     for kill in 0..KILLS * if can_drop { 2 } else { 1 } {
+        interrupt::check()?;
         let cold = kill >= KILLS;
         let ends = every_partition(&broker.address)?;
         broker.kill()?;
@@ -99,11 +101,10 @@ fn kills(column: &'static Column, args: &Args, seen: &mut Lifecycle) -> Outcome<
             on_old_data: true,
             memory_bytes_max: None,
         };
-        let begun = Instant::now();
         broker = Broker::exec(&process, args, &with)?;
         broker.await_answer()?;
         let found = every_partition(&broker.address)?;
-        let ms = ms_since(begun);
+        let ms = ms_since(broker.begun);
         assert_continues(&ends, &found)?;
         match cold {
             true => seen.after_kill_cold_ms.push(ms),
@@ -119,12 +120,10 @@ fn kills(column: &'static Column, args: &Args, seen: &mut Lifecycle) -> Outcome<
 
 const DROP_CACHES: &str = "/proc/sys/vm/drop_caches";
 
-/// Writes the backlog with the load tool, into a topic that stays.
-fn fill(column: &'static Column, broker: &Broker, megabytes: u64, args: &Args) -> Outcome<()> {
+/// Writes the backlog with the load tool, into a topic that stays; how many bytes it became.
+fn fill(column: &'static Column, broker: &Broker, megabytes: u64, args: &Args) -> Outcome<u64> {
     make_topic(&patient(&broker.address)?, TOPIC, PARTITIONS)?;
-    let extra = format!(
-        "--partitions {PARTITIONS} --seconds 120 --warmup-seconds 0 --bytes-max-mb {megabytes} --topic {TOPIC} --keep-topic"
-    );
+    let extra = format!("--partitions {PARTITIONS} --bytes-max-mb {megabytes}");
     let extra: Vec<String> = extra.split(' ').map(str::to_owned).collect();
     let request = Request {
         workload: "large-batches",
@@ -132,19 +131,20 @@ fn fill(column: &'static Column, broker: &Broker, megabytes: u64, args: &Args) -
         column,
         address: &broker.address,
         verify: false,
+        topic: Some(TOPIC),
+        length: Some(Length {
+            warmup_seconds: 0,
+            seconds: FILL_SECONDS_MAX,
+        }),
     };
-    let unlimited = Args {
-        seconds: None,
-        ..args.clone()
-    };
-    let mut load = Load::start(&request, &unlimited)?;
+    let mut load = Load::start(&request, args)?;
     for step in ["ready", "done", "verified"] {
         load.await_step(step)?;
         if step != "verified" {
             load.go_on()?;
         }
     }
-    load.report().map(drop)
+    Ok(load.report()?.produced.bytes)
 }
 
 /// Makes a topic and waits until a record of it is accepted.

@@ -9,11 +9,13 @@ use klamm::bench::Report;
 use crate::Outcome;
 use crate::args::Args;
 use crate::columns::Column;
+use crate::interrupt::{self, Running};
 
 /// A load that was started.
 #[derive(Debug)]
 pub(crate) struct Load {
     child: Child,
+    _running: Running,
     stdin: ChildStdin,
     stdout: BufReader<ChildStdout>,
     json: PathBuf,
@@ -29,6 +31,17 @@ pub(crate) struct Request<'a> {
     pub(crate) column: &'a Column,
     pub(crate) address: &'a str,
     pub(crate) verify: bool,
+    /// A topic that exists, instead of one of its own.
+    pub(crate) topic: Option<&'a str>,
+    /// Other than the workload says.
+    pub(crate) length: Option<Length>,
+}
+
+/// How long a load runs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Length {
+    pub(crate) warmup_seconds: u64,
+    pub(crate) seconds: u64,
 }
 
 impl Load {
@@ -37,15 +50,17 @@ impl Load {
         let json = args.state.join("load.json");
         let _ = std::fs::remove_file(&json);
         let words = words(request, args, &json)?;
-        let mut child = Command::new(&words[0])
+        let mut command = Command::new(&words[0]);
+        command
             .args(&words[1..])
             .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?;
+            .stdout(Stdio::piped());
+        let (mut child, running) = interrupt::spawn(&mut command)?;
         Ok(Self {
             stdin: child.stdin.take().ok_or("no stdin")?,
             stdout: BufReader::new(child.stdout.take().ok_or("no stdout")?),
             child,
+            _running: running,
             json,
             command: words.join(" "),
         })
@@ -55,6 +70,7 @@ impl Load {
     pub(crate) fn await_step(&mut self, step: &str) -> Outcome<()> {
         let mut line = String::new();
         self.stdout.read_line(&mut line)?;
+        interrupt::check()?;
         match line.trim() == step {
             true => Ok(()),
             false => Err(self.complaint(step, &line).into()),
@@ -110,11 +126,17 @@ fn words(request: &Request<'_>, args: &Args, json: &Path) -> Outcome<Vec<String>
     if let Some(cores) = args.load_cores() {
         words.extend(["--cores".to_owned(), cores.to_owned()]);
     }
-    for (name, value) in request.column.topic_configs {
+    let configs = request.column.topic_configs.iter();
+    for (name, value) in configs.filter(|_| request.topic.is_none()) {
         words.extend(["--topic-config".to_owned(), format!("{name}={value}")]);
     }
-    if let Some(seconds) = args.seconds {
-        words.extend(["--seconds".to_owned(), seconds.to_string()]);
+    if let Some(topic) = request.topic {
+        words.extend(["--topic", topic, "--keep-topic"].map(str::to_owned));
+    }
+    if let Some(length) = request.length {
+        words.extend(["--seconds".to_owned(), length.seconds.to_string()]);
+        words.push("--warmup-seconds".to_owned());
+        words.push(length.warmup_seconds.to_string());
     }
     if !request.verify {
         words.push("--no-verify".to_owned());

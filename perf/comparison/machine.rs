@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Outcome;
 use crate::args::Args;
+use crate::interrupt;
 use crate::kafka::Kafka;
 use crate::state::State;
 
@@ -32,8 +33,14 @@ pub(crate) const DOCTOR: &str = "doctor.json";
 
 /// Looks once: facts, the probe's figures, the doctor's findings.
 pub(crate) fn look(state: &State, args: &Args) -> Outcome<()> {
-    if state.read::<Machine>(MACHINE).is_none() {
-        state.write(MACHINE, &facts(args)?)?;
+    let now = facts(args)?;
+    match state.read::<Machine>(MACHINE) {
+        None => state.write(MACHINE, &now)?,
+        Some(then) if then.klamm_binary_bytes != now.klamm_binary_bytes => {
+            let (then, now) = (then.klamm, now.klamm);
+            eprintln!("compare: begun with {then}, goes on with another binary of {now}");
+        }
+        Some(_) => {}
     }
     if args.against.is_some() {
         return Ok(());
@@ -46,11 +53,15 @@ pub(crate) fn look(state: &State, args: &Args) -> Outcome<()> {
             .arg("--json")
             .arg(state.file(PROBE))
             .stdout(std::process::Stdio::null());
-        tell_failure("klamm probe", probe.status());
+        let (mut child, running) = interrupt::spawn(&mut probe)?;
+        let status = child.wait();
+        drop(running);
+        interrupt::check()?;
+        tell_failure("klamm probe", status);
     }
     if state.read::<serde_json::Value>(DOCTOR).is_none() {
         let output = Command::new(&args.klamm)
-            .args(["doctor", "--json", "--dir"])
+            .args(["doctor", "--json", "--data-dir"])
             .arg(&args.scratch)
             .output()?;
         fs::write(state.file(DOCTOR), output.stdout)?;

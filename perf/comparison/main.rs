@@ -5,11 +5,13 @@
 //! and goes on where it was; the page in `perf/results` is made from that file alone.
 //!
 //! - [`plan`]: which workload is measured on which columns, and the goals.
-//! - [`columns`], [`broker`], [`kafka`], [`control_group`]: what is measured, and how it is started.
+//! - [`columns`], [`broker`], [`kafka`], [`control_group`], [`topics`]: what is measured, and how it
+//!   is started.
 //! - [`window`], [`accounting`], [`calibration`], [`load`]: one measured window.
-//! - [`run`], [`warmth`], [`rates`], [`state`]: the order of the windows.
+//! - [`run`], [`warmth`], [`rates`], [`state`], [`interrupt`]: the order of the windows.
 //! - [`lifecycle`], [`tools`]: starts, kills, and loads by Kafka's own tools.
-//! - [`statistics`], [`goals`], [`bounds`], [`page`], [`charts`]: what came of it.
+//! - [`statistics`], [`percentiles`], [`goals`], [`bounds`], [`page`], [`rows`], [`paths`],
+//!   [`charts`]: what came of it.
 
 mod accounting;
 mod args;
@@ -21,17 +23,22 @@ mod charts;
 mod columns;
 mod control_group;
 mod goals;
+mod interrupt;
 mod kafka;
 mod lifecycle;
 mod load;
 mod machine;
 mod page;
+mod paths;
+mod percentiles;
 mod plan;
 mod rates;
+mod rows;
 mod run;
 mod state;
 mod statistics;
 mod tools;
+mod topics;
 mod warmth;
 mod window;
 

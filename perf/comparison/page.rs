@@ -9,16 +9,16 @@ use serde::{Deserialize, Serialize};
 use crate::Outcome;
 use crate::args::Args;
 use crate::bounds;
-use crate::charts;
-use crate::columns::{ALL, Column, KAFKA, KAFKA_OPERATED, KAFKA_SAME_PROMISE, KLAMM, KLAMM_BEFORE};
-use crate::goals::{self, GOALS, Goal, Measure};
+use crate::columns::{ALL, Column, KAFKA, KLAMM, PROCESSES};
+use crate::goals::{self, Found};
 use crate::lifecycle::{self, Lifecycle};
 use crate::machine::{DOCTOR, MACHINE, Machine, PROBE};
-use crate::run::HIGHEST_RATE;
+use crate::paths::relative;
+use crate::rows;
+use crate::run::FAILED;
 use crate::state::State;
 use crate::statistics::Spread;
 use crate::tools::{self, Said};
-use crate::window::Window;
 
 /// What a broker was started with.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -38,8 +38,9 @@ pub(crate) fn write(state: &State, args: &Args) -> Outcome<()> {
     if args.against.is_none() {
         goal_table(&mut page, state)?;
     }
-    for label in labels(state) {
-        row(&mut page, state, &label, &name, args)?;
+    failures(&mut page, state)?;
+    for label in rows::labels(state) {
+        rows::write(&mut page, state, &label, &name, args)?;
     }
     lifecycles(&mut page, state)?;
     tool_table(&mut page, state)?;
@@ -105,196 +106,38 @@ fn head(page: &mut String, machine: &Machine, args: &Args) -> Outcome<()> {
 const HOW: &str = "\
 All brokers stay up and are measured in turn, window by window; every second round goes the other way round. CPU is the \
 broker's threads (own) plus kernel threads until all is written back (kernel), both without what runs anyway. Figures are \
-medians; ratios are medians of pairs of one round [quartiles]. A pair between whose windows the machine changed its speed by \
-more than 15 % does not count. Load above 85 % busy: the throughput is the load's. Every acknowledged record of the first \
-round is read back and checked.
+medians of the windows; † marks a percentile of all windows together, where one alone has too few samples (100 must lie \
+beyond it). Ratios are medians of pairs of one round [quartiles], and a goal is met if its lower quartile meets it. A pair \
+between whose windows the machine changed its speed by more than 15 % does not count. Load above 85 % busy: the throughput \
+is the load's. Every acknowledged record of the first round is read back and checked.
+
+A JVM counts as warm when three windows in a row cost the same CPU per byte within 5 %, or when they scatter more than that \
+but the last three are on the whole what the three before were (within 2.5 % of their middle). *Never settled* says that the \
+windows allowed were over before: its figures may still flatter klamm.
 ";
 
 fn goal_table(page: &mut String, state: &State) -> Outcome<()> {
-    writeln!(
-        page,
-        "## Goals\n\n| goal | klamm is better by | pairs | |\n|---|---|---|---|"
-    )?;
-    for goal in GOALS {
-        goal_row(page, state, goal)?;
-    }
-    writeln!(page, "\n| goal | found | |\n|---|---|---|")?;
-    for judged in bounds::judge(state) {
-        let word = if judged.met { "met" } else { "**missed**" };
-        writeln!(page, "| {} | {} | {word} |", judged.text, judged.found)?;
+    writeln!(page, "## Goals\n\n| goal | found | |\n|---|---|---|")?;
+    for judged in goals::judge(state).into_iter().chain(bounds::judge(state)) {
+        let (found, word) = match judged.result {
+            None => (String::new(), "not measured"),
+            Some(Found { text, met: true }) => (text, "met"),
+            Some(Found { text, met: false }) => (text, "**missed**"),
+        };
+        writeln!(page, "| {} | {found} | {word} |", judged.text)?;
     }
     writeln!(page)?;
     Ok(())
 }
 
-fn goal_row(page: &mut String, state: &State, goal: &Goal) -> Outcome<()> {
-    let found = goals::advantage(state, goal.label, &KLAMM, goal.than, goal.measure);
-    let Some(found) = found else {
-        writeln!(
-            page,
-            "| {} ({}) | not measured | | |",
-            goal.text, goal.than.title
-        )?;
-        return Ok(());
-    };
-    let met = found.lower_quartile >= goal.times;
-    writeln!(
-        page,
-        "| {} ({}) | {} | {} | {} |",
-        goal.text,
-        goal.than.title,
-        times(&found),
-        found.count,
-        if met { "met" } else { "**missed**" }
-    )?;
-    Ok(())
-}
-
-/// Rows in the order in which they were measured.
-fn labels(state: &State) -> Vec<String> {
-    let mut labels = Vec::new();
-    for window in state.all() {
-        if !labels.contains(&window.label) {
-            labels.push(window.label.clone());
-        }
-    }
-    labels
-}
-
-fn row(page: &mut String, state: &State, label: &str, name: &str, args: &Args) -> Outcome<()> {
-    let Some(first) = state.all().iter().find(|window| window.label == label) else {
-        return Ok(());
-    };
-    writeln!(page, "## {label}\n\n{}", first.report.workload.about)?;
-    if let (true, Some(rate)) = (
-        label.starts_with("latency-"),
-        state.read::<u64>(HIGHEST_RATE),
-    ) {
-        writeln!(
-            page,
-            "\nKafka sustains {rate} records/s with the same promise; this is a share of that."
-        )?;
-    }
-    writeln!(page, "\n{TABLE}")?;
-    let measured = ALL
-        .iter()
-        .filter(|column| state.windows(label, column.key).next().is_some());
-    for column in measured.clone() {
-        column_row(page, state, label, column)?;
-    }
-    ratios(page, state, label)?;
-    for file in charts::draw(state, label, name, &args.out)? {
-        writeln!(page, "\n![{label}]({file})")?;
-    }
-    let short = first
-        .command
-        .rsplit_once("klamm bench")
-        .map_or("", |(_, rest)| rest);
-    writeln!(page, "\n`klamm bench{short}`\n")?;
-    Ok(())
-}
-
-const TABLE: &str = "\
-| | MB/s | records/s | CPU s/GB (own + kernel) | CPU µs/request | p50 / p99 / p99.9 µs | end to end p50 / p99 µs | \
-memory peak / resident MB | device bytes | load busy |
-|---|---|---|---|---|---|---|---|---|---|";
-
-fn column_row(page: &mut String, state: &State, label: &str, column: &Column) -> Outcome<()> {
-    let windows: Vec<&Window> = state.windows(label, column.key).collect();
-    let middle = |of: &dyn Fn(&Window) -> f64| {
-        Spread::of(windows.iter().map(|window| of(window))).map(|spread| spread.median)
-    };
-    let number = |of: &dyn Fn(&Window) -> f64, digits: usize| {
-        middle(of).map_or("–".to_owned(), |value| format!("{value:.digits$}"))
-    };
-    let optional = |of: &dyn Fn(&Window) -> Option<f64>| {
-        let found = Spread::of(windows.iter().filter_map(|window| of(window)));
-        found.map_or("–".to_owned(), |spread| format!("{:.0}", spread.median))
-    };
-    let sustained = windows
-        .iter()
-        .all(|window| window.report.sustained != Some(false));
-    let unsettled = state.read::<bool>(&format!("unsettled-{label}-{}.json", column.key));
-    let title = match (sustained, unsettled) {
-        (false, _) => format!("{} (not sustained)", column.title),
-        (true, Some(true)) => format!("{} (never settled)", column.title),
-        (true, _) => column.title.to_owned(),
-    };
-    writeln!(
-        page,
-        "| {title} | {} | {} | {} ({} + {}) | {} | {} / {} / {} | {} / {} | {} / {} | {} | {} % |",
-        number(&|w| w.throughput() / 1e6, 1),
-        number(&Window::records_per_second, 0),
-        number(&Window::cpu_per_gb, 3),
-        number(&|w| w.own_seconds / (w.bytes() as f64 / 1e9), 3),
-        number(&|w| w.kernel_seconds / (w.bytes() as f64 / 1e9), 3),
-        number(&Window::cpu_us_per_request, 1),
-        optional(&|w| w.produce_us(50.0)),
-        optional(&|w| w.produce_us(99.0)),
-        optional(&|w| w.produce_us(99.9)),
-        optional(&|w| w.end_to_end_us(50.0)),
-        optional(&|w| w.end_to_end_us(99.0)),
-        optional(&|w| w.memory_peak_bytes.map(|bytes| bytes as f64 / 1e6)),
-        number(&|w| w.resident_bytes as f64 / 1e6, 0),
-        number(
-            &|w| w.device_bytes as f64 / w.report.produced.bytes as f64,
-            2
-        ),
-        number(&|w| w.load_busy() * 100.0, 0),
-    )?;
-    Ok(())
-}
-
-/// klamm against each other column, in every measure that both have.
-fn ratios(page: &mut String, state: &State, label: &str) -> Outcome<()> {
-    let others = [&KAFKA, &KAFKA_OPERATED, &KAFKA_SAME_PROMISE, &KLAMM_BEFORE];
-    let measures = [
-        Measure::CpuPerGb,
-        Measure::CpuPerRequest,
-        Measure::Throughput,
-        Measure::ProduceP99,
-    ];
-    let mut lines = String::new();
-    for other in others {
-        let told: Vec<String> = measures
-            .iter()
-            .filter(|measure| **measure != Measure::Throughput || has_room(state, label, other))
-            .filter_map(|measure| {
-                let found = goals::advantage(state, label, &KLAMM, other, *measure)?;
-                Some(format!("{} {}", measure.name(), times(&found)))
-            })
-            .collect();
-        if !told.is_empty() {
-            writeln!(lines, "- against {}: {}", other.title, told.join("; "))?;
-        }
-    }
-    if !lines.is_empty() {
-        writeln!(
-            page,
-            "\nklamm, durable, is so many times as good:\n\n{lines}"
-        )?;
-    }
-    let best = goals::advantage_over_best(state, label, Measure::CpuPerGb);
-    if let Some((column, found)) = best {
-        writeln!(
-            page,
-            "Against the better column for CPU ({}): {}.",
-            column.title,
-            times(&found)
-        )?;
+/// The last run's, in a line each.
+fn failures(page: &mut String, state: &State) -> Outcome<()> {
+    let failed: Vec<String> = state.read(FAILED).unwrap_or_default();
+    for failure in &failed {
+        let first = failure.lines().next().unwrap_or_default();
+        writeln!(page, "**Could not be measured:** {}\n", relative(first))?;
     }
     Ok(())
-}
-
-fn has_room(state: &State, label: &str, other: &Column) -> bool {
-    goals::load_had_room(state, label, &KLAMM) && goals::load_had_room(state, label, other)
-}
-
-fn times(spread: &Spread) -> String {
-    format!(
-        "**{:.2}** [{:.2} – {:.2}]",
-        spread.median, spread.lower_quartile, spread.upper_quartile
-    )
 }
 
 fn lifecycles(page: &mut String, state: &State) -> Outcome<()> {
@@ -346,7 +189,8 @@ fn tool_table(page: &mut String, state: &State) -> Outcome<()> {
     }
     writeln!(
         page,
-        "## Kafka's own tools\n\nOne run each, unpinned; printed, not compared.\n"
+        "## Kafka's own tools\n\nOne run each, the tool on any processor; printed, not compared. ConsumerPerformance says: start, end, \
+         MB, MB/s, records, records/s, ms for joining, ms for fetching, MB/s and records/s of the fetching alone.\n"
     )?;
     writeln!(page, "| tool | on | says |\n|---|---|---|")?;
     for (column, said) in &said {
@@ -355,7 +199,11 @@ fn tool_table(page: &mut String, state: &State) -> Outcome<()> {
         }
     }
     writeln!(page)?;
-    for said in &said[0].1 {
+    let most = said
+        .iter()
+        .map(|(_, said)| said)
+        .max_by_key(|said| said.iter().filter(|said| !said.command.is_empty()).count());
+    for said in most.into_iter().flatten() {
         writeln!(page, "    {}", said.command)?;
     }
     writeln!(page)?;
@@ -382,13 +230,7 @@ fn machine_section(page: &mut String, state: &State, machine: &Machine) -> Outco
 
 fn configurations(page: &mut String, state: &State) -> Outcome<()> {
     writeln!(page, "## How they were started\n")?;
-    for process in [
-        "klamm",
-        "klamm-written",
-        "klamm-before",
-        "kafka",
-        "kafka-operated",
-    ] {
+    for process in PROCESSES {
         if let Some(told) = state.read::<Told>(&format!("broker-{process}.json")) {
             let (command, settings) = (relative(&told.command), relative(&told.settings));
             writeln!(
@@ -399,12 +241,6 @@ fn configurations(page: &mut String, state: &State) -> Outcome<()> {
         }
     }
     Ok(())
-}
-
-/// Paths as seen from the repository: where it lies is nobody's business.
-fn relative(text: &str) -> String {
-    let here = std::env::current_dir().unwrap_or_default();
-    text.replace(&format!("{}/", here.display()), "")
 }
 
 /// Days since 1970 as a date, by the civil calendar.

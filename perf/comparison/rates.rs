@@ -5,7 +5,7 @@ use crate::Outcome;
 /// Steps of the search after the bounds are known.
 const STEPS: usize = 5;
 /// Where the search begins, records a second.
-const FIRST: u64 = 500;
+pub(crate) const FIRST: u64 = 1000;
 /// No broker here does more.
 const HIGHEST: u64 = 2_000_000;
 

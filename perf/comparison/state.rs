@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::Outcome;
+use crate::args::Args;
 use crate::window::Window;
 
 /// The windows of this comparison, on disk and in memory.
@@ -29,6 +30,20 @@ impl State {
             dir: dir.to_owned(),
             windows: windows.collect(),
         })
+    }
+
+    /// Windows of other processors or another host's state do not belong beside these.
+    pub(crate) fn refuse_other_circumstances(&self, args: &Args) -> Outcome<()> {
+        let Some(other) = (self.windows.iter())
+            .find(|window| window.cores != args.cores || window.host != args.host)
+        else {
+            return Ok(());
+        };
+        let (dir, cores, host) = (self.dir.display(), &other.cores, &other.host);
+        Err(
+            format!("{dir} was measured with --cores {cores} --host {host}: use another --state")
+                .into(),
+        )
     }
 
     /// Keeps a window.

@@ -1,12 +1,13 @@
 //! Loads by tools that nobody here wrote: Kafka's own. Their percentiles are printed, never goals.
 
-use std::process::Command;
+use std::process::{Command, Output};
 
 use serde::{Deserialize, Serialize};
 
 use crate::Outcome;
 use crate::broker::Broker;
 use crate::columns::Column;
+use crate::interrupt;
 use crate::kafka::Kafka;
 use crate::state::State;
 
@@ -19,6 +20,7 @@ pub(crate) struct Said {
 }
 
 const TOPIC: &str = "compare-tools";
+const TOPIC_LATENCY: &str = "compare-tools-latency";
 
 /// Runs the three tools on one column, once.
 pub(crate) fn run(state: &State, column: &Column, broker: &Broker) -> Outcome<()> {
@@ -34,13 +36,19 @@ pub(crate) fn run(state: &State, column: &Column, broker: &Broker) -> Outcome<()
         tool(&kafka, "ProducerPerformance", &producer(address))?,
         tool(&kafka, "EndToEndLatency", &end_to_end(address))?,
     ];
-    // That tool reads as a consumer group, which klamm does not have yet.
-    if column.is_kafka() {
-        said.push(tool(&kafka, "ConsumerPerformance", &consumer(address))?);
+    said.push(match column.is_kafka() {
+        true => tool(&kafka, "ConsumerPerformance", &consumer(address))?,
+        false => Said {
+            tool: "ConsumerPerformance".to_owned(),
+            command: String::new(),
+            line: "skipped: it reads as a consumer group, which klamm does not have yet".to_owned(),
+        },
+    });
+    for topic in [TOPIC, TOPIC_LATENCY] {
+        let mut delete = kafka.tool("org.apache.kafka.tools.TopicCommand");
+        delete.args(["--bootstrap-server", address, "--delete", "--topic", topic]);
+        checked(&mut delete)?;
     }
-    let mut delete = kafka.tool("org.apache.kafka.tools.TopicCommand");
-    delete.args(["--bootstrap-server", address, "--delete", "--topic", TOPIC]);
-    checked(&mut delete)?;
     state.write(&name, &said)
 }
 
@@ -66,21 +74,16 @@ fn consumer(address: &str) -> Vec<String> {
 
 fn end_to_end(address: &str) -> Vec<String> {
     let words = format!(
-        "--bootstrap-server {address} --topic {TOPIC}-latency --num-records 10000 --producer-acks all --record-size 1000"
+        "--bootstrap-server {address} --topic {TOPIC_LATENCY} --num-records 10000 --producer-acks all --record-size 1000"
     );
     words.split_whitespace().map(str::to_owned).collect()
 }
 
 fn make_topic(kafka: &Kafka, column: &Column, broker: &Broker) -> Outcome<()> {
-    for (name, partitions) in [(TOPIC.to_owned(), "6"), (format!("{TOPIC}-latency"), "1")] {
+    for (name, partitions) in [(TOPIC, "6"), (TOPIC_LATENCY, "1")] {
         let mut create = kafka.tool("org.apache.kafka.tools.TopicCommand");
-        create.args([
-            "--bootstrap-server",
-            &broker.address,
-            "--create",
-            "--if-not-exists",
-        ]);
-        create.args(["--topic", &name, "--partitions", partitions]);
+        create.args(["--bootstrap-server", &broker.address, "--create"]);
+        create.args(["--topic", name, "--partitions", partitions]);
         for (setting, value) in column.topic_configs {
             create.args(["--config", &format!("{setting}={value}")]);
         }
@@ -92,29 +95,47 @@ fn make_topic(kafka: &Kafka, column: &Column, broker: &Broker) -> Outcome<()> {
 fn tool(kafka: &Kafka, class: &str, words: &[String]) -> Outcome<Said> {
     let mut command = kafka.tool(&format!("org.apache.kafka.tools.{class}"));
     command.args(words);
-    let text = checked(&mut command).unwrap_or_else(|error| format!("failed: {error}"));
+    let output = interrupt::output(&mut command)?;
+    let told = summary(class, &String::from_utf8_lossy(&output.stdout));
+    let line = match (output.status.success(), told.is_empty()) {
+        (true, _) => told,
+        (false, true) => format!("failed: {}", complaint(&output)),
+        // One of them commits a group's offsets when all is measured.
+        (false, false) => format!("{told}; then failed: {}", complaint(&output)),
+    };
     Ok(Said {
         tool: class.to_owned(),
         command: format!("{class} {}", words.join(" ")),
-        line: summary(class, &text),
+        line,
     })
 }
 
 /// The lines that sum up a tool's output.
 fn summary(class: &str, text: &str) -> String {
-    let wanted = |line: &&str| match class {
-        "EndToEndLatency" => line.starts_with("Avg") || line.starts_with("Percentiles"),
-        _ => !line.trim().is_empty(),
-    };
-    let lines: Vec<&str> = text.lines().filter(wanted).collect();
+    let wanted = |line: &&str| line.starts_with("Avg") || line.starts_with("Percentiles");
     match class {
-        "EndToEndLatency" => lines.join("; "),
-        _ => lines.last().copied().unwrap_or_default().trim().to_owned(),
+        "EndToEndLatency" => text.lines().filter(wanted).collect::<Vec<_>>().join("; "),
+        _ => last_line(text),
     }
 }
 
+/// The exception without its repetitions.
+fn complaint(output: &Output) -> String {
+    let text = String::from_utf8_lossy(&output.stderr).into_owned()
+        + &String::from_utf8_lossy(&output.stdout);
+    let mut lines = text.lines().map(str::trim);
+    let first = lines.find(|line| line.contains("Exception") || line.contains("Timeout"));
+    first.map_or_else(|| last_line(&text), str::to_owned)
+}
+
+fn last_line(text: &str) -> String {
+    let mut lines = text.lines().map(str::trim);
+    let last = lines.rfind(|line| !line.is_empty());
+    last.unwrap_or_default().to_owned()
+}
+
 fn checked(command: &mut Command) -> Outcome<String> {
-    let output = command.output()?;
+    let output = interrupt::output(command)?;
     match output.status.success() {
         true => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
         false => Err(String::from_utf8_lossy(&output.stderr).into()),

@@ -7,14 +7,16 @@ use klamm::bench::Report;
 use serde::{Deserialize, Serialize};
 
 use crate::Outcome;
-use crate::accounting::{self, Reading};
+use crate::accounting::{self, Cost, Reading};
 use crate::args::Args;
 use crate::broker::Broker;
 use crate::calibration;
 use crate::load::{Load, Request};
 
-/// How long a broker is watched doing nothing before each window.
-const IDLE: Duration = Duration::from_millis(700);
+/// How long a broker is watched doing nothing before each window, in slices: what it finishes
+/// just then, a compilation or a deletion, falls into few of them.
+const IDLE_SLICE: Duration = Duration::from_millis(100);
+const IDLE_SLICES: usize = 7;
 
 /// What a window showed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -62,8 +64,7 @@ impl Window {
         accounting::settle(&broker.data);
         sleep(Duration::from_millis(200));
         let before = calibration::speed();
-        let quiet = Reading::take(broker, &broker.data)?;
-        sleep(IDLE);
+        let idle = idle(broker)?;
         broker.group.reset_memory_peak();
         let begun = Reading::take(broker, &broker.data)?;
         load.go_on()?;
@@ -77,7 +78,7 @@ impl Window {
         load.await_step("verified")?;
         let cost = match idle_counts {
             true => ended.since(&begun),
-            false => ended.since(&begun).minus_idle(begun.since(&quiet)),
+            false => ended.since(&begun).minus_idle(idle),
         };
         let command = load.command.clone();
         Ok(Self {
@@ -97,14 +98,21 @@ impl Window {
         })
     }
 
+    /// What the broker alone spent on a byte; where there are none, in all.
+    pub(crate) fn own_cost(&self) -> f64 {
+        self.own_seconds / self.bytes().max(1) as f64
+    }
+
     /// Processor seconds in all.
     pub(crate) fn cpu_seconds(&self) -> f64 {
         self.own_seconds + self.kernel_seconds
     }
 
-    /// Bytes that went through, on the wire.
+    /// Bytes that went through, on the wire; what readers at the tail read was written just before.
     pub(crate) fn bytes(&self) -> u64 {
+        let lagging = self.report.lagging.as_ref();
         self.report.produced.bytes.max(self.report.consumed.bytes)
+            + lagging.map_or(0, |lagging| lagging.flow.bytes)
     }
 
     /// Bytes a second.
@@ -120,6 +128,15 @@ impl Window {
     /// Processor microseconds for a produce request.
     pub(crate) fn cpu_us_per_request(&self) -> f64 {
         self.cpu_seconds() * 1e6 / self.report.produced.requests as f64
+    }
+
+    /// Whether the load put as many records into a request as were due by then.
+    pub(crate) fn chooses_requests(&self) -> bool {
+        let producers = &self.report.workload.producers;
+        let most = producers
+            .batch_records
+            .max(producers.partitions_per_request);
+        self.report.workload.is_open_loop() && most > producers.burst_records
     }
 
     /// Records written a second; read, where none were written.
@@ -153,4 +170,17 @@ impl Window {
     pub(crate) fn machine_speed(&self) -> f64 {
         (self.speed[0] + self.speed[1]) / 2.0
     }
+}
+
+/// What goes on anyway: the middle of the slices.
+fn idle(broker: &Broker) -> Outcome<Cost> {
+    let mut before = Reading::take(broker, &broker.data)?;
+    let mut slices = Vec::new();
+    for _ in 0..IDLE_SLICES {
+        sleep(IDLE_SLICE);
+        let now = Reading::take(broker, &broker.data)?;
+        slices.push(now.since(&before));
+        before = now;
+    }
+    Ok(Cost::middle(&slices))
 }
