@@ -99,6 +99,10 @@ async fn read_requests(
         if responses.send(started).await.is_err() {
             return Ok(());
         }
+        if cx.shards.journal_waits_for_turn() {
+            // Whatever else has arrived is begun while this is being written.
+            cx.core.turn().await;
+        }
     }
     Ok(())
 }

@@ -16,6 +16,9 @@ use super::appends::AppendTicket;
 const GROUP_LOGS: usize = 512;
 /// Logs that are written without anything in between.
 const PIECE_LOGS: usize = 16;
+/// No log more is added to so many bytes: a disk takes one write after the other, and a round of the
+/// journal waits for all that were handed to it before.
+const PIECE_BYTES: usize = 64 << 10;
 /// Between two groups, so that the next one gathers more.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -33,8 +36,9 @@ impl Owned {
     /// Writes some logs and syncs them together; whether there were any.
     async fn destage_group(&self, shards: &Shards) -> bool {
         let ids = self.state.borrow_mut().take_destage_group();
-        for piece in ids.chunks(PIECE_LOGS) {
-            let plans = self.state.borrow_mut().plan_destages(piece);
+        let mut left = ids.as_slice();
+        while !left.is_empty() {
+            let plans = self.state.borrow_mut().plan_destages(&mut left);
             let writes = plans
                 .into_iter()
                 .map(|(id, plan)| self.write(id, plan))
@@ -77,13 +81,21 @@ impl Shard {
         group
     }
 
-    fn plan_destages(&mut self, ids: &[PartitionId]) -> Vec<(PartitionId, FlushPlan)> {
+    /// Takes some logs from `left` and plans to write them.
+    fn plan_destages(&mut self, left: &mut &[PartitionId]) -> Vec<(PartitionId, FlushPlan)> {
         let arena = self.core.arena().clone();
-        let mut plans = Vec::with_capacity(ids.len());
-        for id in ids {
+        let (mut plans, mut bytes) = (Vec::new(), 0);
+        while plans.len() < PIECE_LOGS
+            && bytes < PIECE_BYTES
+            && let Some((id, rest)) = left.split_first()
+        {
+            *left = rest;
             let partition = self.partitions.get_mut(id);
             let behind = partition.filter(|own| own.log().is_behind());
-            plans.extend(behind.and_then(|own| Some((*id, own.log_mut().plan_flush(&arena)?))));
+            if let Some(plan) = behind.and_then(|own| own.log_mut().plan_flush(&arena)) {
+                bytes += plan.bytes();
+                plans.push((*id, plan));
+            }
         }
         self.journal.destages += plans.len() as u64;
         plans

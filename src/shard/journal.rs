@@ -19,6 +19,8 @@ pub(super) struct Journaling {
     journal: Option<Journal>,
     /// Whether its files are being made.
     preparing: bool,
+    /// Whether a round is being written.
+    under_way: bool,
     /// Partitions with appends for the next rounds.
     pub(super) small: Queue,
     /// Partitions to destage before others.
@@ -79,6 +81,11 @@ impl Journaling {
         open.unwrap_or(self.last_stats)
     }
 
+    /// Whether a round could begin with what is there, and waits for its turn only.
+    pub(super) fn could_begin(&self) -> bool {
+        !self.under_way && !self.small.is_empty()
+    }
+
     fn has_room(&mut self) -> bool {
         self.journal.as_mut().is_some_and(Journal::has_room)
     }
@@ -118,7 +125,9 @@ impl Owned {
             self.hurry_draining();
             return false;
         };
+        self.state.borrow_mut().journal.under_way = true;
         let result = plan.write().await;
+        self.state.borrow_mut().journal.under_way = false;
         let woken = self.state.borrow_mut().on_round(&ids, &result);
         shards.wake(woken);
         if ids.is_empty() {

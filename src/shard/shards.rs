@@ -218,6 +218,11 @@ impl Shards {
         Some(partition.log().next_position())
     }
 
+    /// Whether a round of this core's journal would begin now if it had its turn: the disk idles.
+    pub fn journal_waits_for_turn(&self) -> bool {
+        self.0.owned.state.borrow().journal.could_begin()
+    }
+
     /// Reads of partitions of one core.
     pub fn read(
         &self,
@@ -320,9 +325,7 @@ impl Shards {
             return Pending::Local(receiver);
         }
         let pending = self.0.mesh.call(to, call);
-        Pending::Remote(Box::pin(async move {
-            pending.await.map_err(|_| CoreGone)
-        }))
+        Pending::Remote(Box::pin(async move { pending.await.map_err(|_| CoreGone) }))
     }
 
     fn cast(&self, to: CoreId, call: ShardCall) {

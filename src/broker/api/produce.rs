@@ -254,12 +254,7 @@ async fn validate(cx: &Context, bytes: &[u8], rules: &Rules) -> Result<Validated
     }
 }
 
-fn rules(
-    cx: &Context,
-    produce_version: i16,
-    now_ms: TimestampMs,
-    config: &TopicConfig,
-) -> Rules {
+fn rules(cx: &Context, produce_version: i16, now_ms: TimestampMs, config: &TopicConfig) -> Rules {
     Rules {
         max_message_bytes: config.max_message_bytes as usize,
         produce_version,
