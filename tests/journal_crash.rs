@@ -654,7 +654,7 @@ impl Run {
 
     async fn begin_journals(&mut self) {
         for core in 0..CORES {
-            let made = Journal::prepare(&self.dir, core, FILE_BYTES, self.generation, || true);
+            let made = Journal::prepare(&self.dir, core, FILE_BYTES, (self.generation, 7), || true);
             self.journals
                 .push(made.await.unwrap().syncing(self.syncing));
             let opening = self.plan_round(core).expect("the files are free");

@@ -484,6 +484,8 @@ fn accept_on(cx: &Rc<Context>, start: &Start, listeners: Vec<Listener>) {
                     let serving = connection::serve(cx.clone(), budget.clone(), incoming);
                     cx.core.spawn(serving);
                 }
+                // However fast they come, what is connected already has its turn.
+                cx.core.breathe().await;
             }
         });
     }

@@ -19,7 +19,7 @@ use crate::sys::arena::{Arena, ChunkMut};
 pub enum CommitRule {
     /// What is on stable storage: `klamm.flush=durable`, and always the metadata log.
     Durable,
-    /// What is written to the file: `klamm.flush=written`.
+    /// What is written to the segment or to the journal: `klamm.flush=written`.
     Written,
 }
 

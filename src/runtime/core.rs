@@ -6,7 +6,7 @@ use super::drive::Rounds;
 use super::fate::Fate;
 use super::mail::Mail;
 use super::net::{FetchPath, Readiness, ReceiveArea};
-use super::pulse::{Pulse, index_of, index_of_place, name_of, since_start_ns};
+use super::pulse::{Pulse, index_of, index_of_place, lasted_since, name_of, since_start_ns};
 use super::ring::Ring;
 use super::stats::{CoreStats, Counters};
 use super::sync::{Either, race};
@@ -105,8 +105,9 @@ impl Core {
         glommio::timer::sleep(time).await;
     }
 
-    /// Lets sockets, disk, timers and other cores have their go: the only way to yield that
-    /// reaches them. Costs 0.25 to 28 µs, so call it every few hundred microseconds of work.
+    /// Lets sockets, disk, other cores and all other tasks have their go: the only way to yield that
+    /// reaches them. Costs a system call at least, so call it every few hundred microseconds of
+    /// work. Timers and the pool have their go every millisecond.
     pub async fn turn(&self) {
         self.inner.rounds.next().await;
     }
@@ -201,10 +202,11 @@ impl Inner {
         cx: &mut Context<'_>,
     ) -> Poll<Option<F::Output>> {
         let began_ns = since_start_ns();
+        self.slow_label.set(None);
         self.pulse.begin_poll(name, began_ns);
         let polled = catch_unwind(AssertUnwindSafe(|| future.poll(cx)));
         self.pulse.end_poll();
-        let lasted = Duration::from_nanos(since_start_ns() - began_ns);
+        let lasted = lasted_since(began_ns);
         if lasted > self.stall_after {
             self.report_stall(name, lasted);
         }
@@ -246,7 +248,7 @@ pub struct Label<'a> {
 impl Drop for Label<'_> {
     fn drop(&mut self) {
         self.core.pulse.swap_running(self.before);
-        let lasted = Duration::from_nanos(since_start_ns() - self.began_ns);
+        let lasted = lasted_since(self.began_ns);
         // The innermost of several slow ones has said so already.
         if lasted > self.core.stall_after / 2 && self.core.slow_label.get().is_none() {
             self.core.slow_label.set(Some(self.name));

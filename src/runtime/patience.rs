@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 /// The timer of a connection looks so often, whatever it waits for.
-const LOOK_EVERY: Duration = Duration::from_secs(10);
+const LOOK_EVERY: Duration = Duration::from_secs(30);
 
 /// The clock that is asked may be so late: when the timer rings it has come that far.
 const TICK_MAX: Duration = Duration::from_millis(11);
@@ -42,7 +42,10 @@ impl Patience {
                 return Poll::Ready(Some(output));
             }
             let now_ns = since_start_ns();
-            let due_ns = *due_ns.get_or_insert(now_ns + time.as_nanos() as u64);
+            if due_ns.is_some() {
+                self.forget_rung(cx);
+            }
+            let due_ns = *due_ns.get_or_insert(now_ns.saturating_add(nanoseconds(time)));
             if now_ns >= due_ns {
                 return Poll::Ready(None);
             }
@@ -54,7 +57,7 @@ impl Patience {
 
     /// Sees to it that the task is polled when `due_ns` is over, if not before.
     fn look_until(&mut self, cx: &mut Context<'_>, now_ns: u64, due_ns: u64) {
-        let look_ns = due_ns.min(now_ns + LOOK_EVERY.as_nanos() as u64);
+        let look_ns = due_ns.min(now_ns + nanoseconds(LOOK_EVERY));
         let rings = self.timer.is_some() && self.rings_ns > now_ns;
         if rings && self.rings_ns <= due_ns {
             return;
@@ -68,6 +71,20 @@ impl Patience {
         self.timer = Some(timer);
         self.rings_ns = look_ns;
     }
+
+    /// The task was woken without a result: perhaps by the timer, whatever the clock says.
+    fn forget_rung(&mut self, cx: &mut Context<'_>) {
+        if let Some(timer) = &mut self.timer
+            && timer.as_mut().poll(cx).is_ready()
+        {
+            self.timer = None;
+        }
+    }
+}
+
+/// For ever, where it is more than 584 years.
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -84,6 +101,8 @@ mod tests {
             let long = Duration::from_secs(3600);
             for _ in 0..3 {
                 assert_eq!(patience.wait(long, ready(7)).await, Some(7));
+                let slept = core.sleep(Duration::from_millis(2));
+                assert!(patience.wait(Duration::MAX, slept).await.is_some());
                 let slept = core.sleep(Duration::from_millis(2));
                 assert!(patience.wait(long, slept).await.is_some());
                 let (began, short) = (Instant::now(), Duration::from_millis(30));

@@ -1,6 +1,6 @@
 //! What a core shows the watchdog: that it moves, and what it is doing.
 
-use rustix::time::{ClockId, clock_gettime};
+use rustix::time::{ClockId, clock_getres, clock_gettime};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::panic::Location;
@@ -93,6 +93,16 @@ pub(super) fn since_start_ns() -> u64 {
     static START: OnceLock<u64> = OnceLock::new();
     let now_ns = coarse_ns();
     now_ns.saturating_sub(*START.get_or_init(|| now_ns)) + 1
+}
+
+/// How long it is since then, at least: the clock may have been about to tick.
+pub(super) fn lasted_since(began_ns: u64) -> Duration {
+    static TICK: OnceLock<Duration> = OnceLock::new();
+    let tick = TICK.get_or_init(|| {
+        let tick = clock_getres(ClockId::MonotonicCoarse);
+        Duration::new(tick.tv_sec as u64, tick.tv_nsec as u32)
+    });
+    Duration::from_nanos(since_start_ns() - began_ns).saturating_sub(*tick)
 }
 
 fn coarse_ns() -> u64 {

@@ -1,10 +1,11 @@
-//! The side ring of a core: our own io_uring beside glommio's, for everything on disk.
+//! The side ring of a core: our own io_uring beside glommio's, for everything on disk; it also
+//! polls the set of sockets, so that a core can sleep in it.
 //!
 //! The one file of this room with `unsafe`. An operation owns its buffers, paths and descriptor
 //! from the moment it is started until the kernel has answered; dropping the future abandons the
-//! answer, not the work. Operations started in one turn reach the kernel by one system call, made
-//! by a task that runs after those that are runnable now. Completions raise an eventfd that a
-//! task of the executor reads.
+//! answer, not the work. Operations started in one turn reach the kernel by one system call, which
+//! `drive` makes after the tasks that are runnable now. Completions also raise an eventfd that
+//! glommio's reactor reads, for when the core sleeps there.
 
 #![allow(unsafe_code)]
 
@@ -25,9 +26,10 @@ use std::time::Duration;
 
 /// Entries of the submission queue: what one system call can carry.
 const SUBMISSION_ENTRIES: u32 = 256;
-/// Operations the kernel has at once; more wait here. Equals the completion queue's entries, so
-/// that queue cannot overflow.
-const IN_FLIGHT_MAX: u32 = 1024;
+const COMPLETION_ENTRIES: u32 = 1024;
+/// Operations the kernel has at once; more wait here. With the poll of the sockets as many as the
+/// completion queue has entries, so that it cannot overflow.
+const IN_FLIGHT_MAX: u32 = COMPLETION_ENTRIES - 1;
 /// So many started operations are submitted without waiting for the end of the turn.
 const EAGER_SUBMIT: usize = 64;
 /// The most parts of one write (`IOV_MAX`).
@@ -137,9 +139,9 @@ impl Ring {
         self.state.reap()
     }
 
-    /// Polls the set of sockets until it is readable once, unless it is polled already.
-    pub(super) fn poll_once(&self, set: BorrowedFd<'_>) {
-        self.state.poll_once(set);
+    /// Has the set of sockets polled until it is readable once, unless it is polled already.
+    pub(super) fn arm_set_poll(&self, set: BorrowedFd<'_>) {
+        self.state.arm_set_poll(set);
     }
 
     /// Whether the set was found readable since it was asked last.
@@ -321,8 +323,10 @@ impl State {
         }
     }
 
-    fn poll_once(&self, set: BorrowedFd<'_>) {
-        if self.poll.get() != SetPoll::Idle || self.uring.borrow_mut().submission().is_full() {
+    /// Also where the last poll is over and nobody has looked yet: a socket that is ready ends this
+    /// one at once.
+    fn arm_set_poll(&self, set: BorrowedFd<'_>) {
+        if self.poll.get() == SetPoll::Armed || self.uring.borrow_mut().submission().is_full() {
             return;
         }
         let entry = opcode::PollAdd::new(types::Fd(set.as_raw_fd()), libc::POLLIN as u32);
@@ -406,7 +410,7 @@ impl Drop for State {
 /// system call more per round and measured no better.) Kernels before 6.0 interrupt.
 fn build() -> io::Result<IoUring> {
     let mut builder = IoUring::builder();
-    builder.dontfork().setup_cqsize(IN_FLIGHT_MAX);
+    builder.dontfork().setup_cqsize(COMPLETION_ENTRIES);
     let mut quiet = builder.clone();
     quiet.setup_single_issuer().setup_coop_taskrun();
     let ring = quiet.build(SUBMISSION_ENTRIES);

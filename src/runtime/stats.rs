@@ -6,9 +6,9 @@ use std::fmt;
 /// Counters of one core, as they stood at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CoreStats {
-    /// System calls that handed operations to the side ring.
+    /// System calls that handed operations to the side ring, or waited for it.
     pub ring_submits: u64,
-    /// Answers of the side ring.
+    /// Answers of the side ring; one of them may say that sockets are ready.
     pub ring_completions: u64,
     /// Times the sockets were asked which of them are ready.
     pub epoll_waits: u64,

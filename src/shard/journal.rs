@@ -2,6 +2,7 @@
 //! goes into the next one, across all partitions of the core.
 
 use std::collections::VecDeque;
+use std::hash::{BuildHasher, RandomState};
 use std::io;
 
 use super::flush::answer;
@@ -101,7 +102,8 @@ impl Owned {
         self.core.spawn(async move {
             let goes_on = || !owned.state.borrow().closing;
             let core = owned.core.id();
-            let made = Journal::prepare(&owned.dir, core, file_bytes, generation, goes_on).await;
+            let named = (generation, RandomState::new().hash_one(generation));
+            let made = Journal::prepare(&owned.dir, core, file_bytes, named, goes_on).await;
             owned.state.borrow_mut().on_journal_made(made);
         });
     }
@@ -116,7 +118,7 @@ impl Owned {
         }
     }
 
-    /// Writes and syncs one round; whether there was one.
+    /// Writes one round, and syncs it where that is due; whether there was one.
     async fn journal_round(&self, shards: &Shards) -> bool {
         let planned = self.state.borrow_mut().plan_round();
         // What has grown too large goes to its segment beside this round.
@@ -295,7 +297,7 @@ impl Shard {
     }
 
     /// The partitions of the round are offline, and the journal takes nothing more: what is in the
-    /// file is known up to the last sync only.
+    /// file is known up to its last sync only.
     fn on_round_failed(&mut self, ids: &[PartitionId], error: &FlushError) -> Vec<Watcher> {
         self.retire_journal(error);
         let woken = ids.iter().flat_map(|id| self.on_flush_error(*id, error));
@@ -380,7 +382,7 @@ mod tests {
             let leads = Partition::lead(log, 0, CommitRule::Durable);
             shard.partitions.insert(ids[ids.len() - 1], leads);
         }
-        let journal = Journal::prepare(&dir, 0, 1 << 20, 0, || true).await;
+        let journal = Journal::prepare(&dir, 0, 1 << 20, (0, 0), || true).await;
         shard.on_journal_made(journal);
         (shard, ids)
     }

@@ -28,6 +28,7 @@ pub struct Journal {
     paths: [PathBuf; 2],
     files: [File; 2],
     space: Space,
+    secret: u64,
     syncing: Syncing,
     /// The file of the newest round, and which files have rounds without a sync.
     newest: usize,
@@ -84,7 +85,7 @@ impl Journal {
 
     /// Makes the two files of a core and fills them with zeros, a piece at a time; this takes a
     /// while. No file of their names may be there, and every journal that was ever in the directory
-    /// has at most `generation`. It ends early when `goes_on` no longer holds.
+    /// has at most `generation`. `secret` is random: recovery knows rounds by it. It ends early when `goes_on` no longer holds.
     ///
     /// # Errors
     /// The disk's; also if the files would leave it short of space, and `Interrupted`. No file is
@@ -96,7 +97,7 @@ impl Journal {
         dir: &DataDir,
         core: CoreId,
         file_bytes: u64,
-        generation: u64,
+        (generation, secret): (u64, u64),
         goes_on: impl Fn() -> bool,
     ) -> io::Result<Self> {
         assert!(file_bytes >= FILE_BYTES_MIN, "a round has room");
@@ -107,6 +108,7 @@ impl Journal {
                 paths,
                 files,
                 space: Space::new(file_bytes, generation),
+                secret,
                 syncing: Syncing::EachRound,
                 newest: 0,
                 unsynced: [false; 2],
@@ -153,7 +155,7 @@ impl Journal {
         fill: impl FnOnce(&mut RoundWriter<'_>),
     ) -> RoundPlan {
         let bytes = round_bytes(entries, batch_bytes);
-        let place = self.space.take(bytes);
+        let (place, secret) = (self.space.take(bytes), self.secret);
         self.newest = place.file;
         self.stats.rounds += 1;
         self.stats.entries += entries as u64;
@@ -161,7 +163,7 @@ impl Journal {
         let round = aligned(arena, bytes, |buffer| {
             let mut writer = RoundWriter::new(buffer);
             fill(&mut writer);
-            writer.finish(place.generation, place.number);
+            writer.finish(place.generation, place.number, secret);
         });
         RoundPlan {
             path: self.paths[place.file].clone(),
@@ -272,14 +274,16 @@ impl JournalSync {
     /// # Errors
     /// The disk's: which of the rounds since the last sync are on it is not known.
     pub async fn run(self) -> Result<(), FlushError> {
+        let mut result = Ok(());
         for (path, file) in self.0 {
-            file.sync_data().await.map_err(|source| FlushError {
+            let synced = file.sync_data().await.map_err(|source| FlushError {
                 path,
                 source,
                 stage: Stage::Journal,
-            })?;
+            });
+            result = result.and(synced);
         }
-        Ok(())
+        result
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! A direct write and a sync cost the same for 100 bytes as for 64 KiB. A flush round over
 //! thousands of partitions with a few hundred bytes each therefore goes as one write, a *round*,
-//! to the core's journal, and one sync of that file; the segments get the same bytes later, in
+//! to the core's journal, and one sync of that file at most; the segments get the same bytes later, in
 //! larger writes (*destaging*). Large appends go to their segment at once, as without a journal.
 //!
 //! # Ends
@@ -38,8 +38,8 @@
 //! With `klamm.flush=written` rounds are synced some time after they count, many at once
 //! ([`Syncing::Later`]); only the one that opens a file is synced before the next, as ever, so that
 //! what an older filling left is never taken for this one. A loss of power then takes any of the
-//! rounds since the last sync, not just the last ones: one behind a lost one is found all the same,
-//! and of it what continues its log exactly is taken. Segments are synced in the same moments, so
+//! rounds since the last sync, not just the last ones: one behind a hole of at most 1 MiB is found
+//! all the same, and of it what continues its log exactly is taken. Segments are synced in the same moments, so
 //! that what is lost is younger than these. After a failed sync nothing is offline: what the files
 //! have is in memory still, and the segments get it.
 //!
@@ -49,7 +49,7 @@
 //! are read in the order of their generations and rounds. A batch below the log's end is known
 //! already, one that continues it exactly is appended, one beyond is told as lost. Then everything
 //! is written and synced, and only then the journals are removed, so that a crash in between
-//! repeats the same. A torn last round is no loss: it was never acknowledged. A clean stop destages
+//! repeats the same. A torn last round is no loss where rounds are synced: it was never acknowledged. A clean stop destages
 //! everything and removes the files: Kafka finds its own.
 
 mod files;

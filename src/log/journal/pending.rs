@@ -79,7 +79,7 @@ impl Log {
         mark.point.offset
     }
 
-    /// The round is durable.
+    /// The round counts: it is durable, or written where that will do.
     pub fn on_journaled(&mut self) {
         let mark = self.journaling.take().expect("a round was under way");
         if self.health != Health::Offline && mark.point.offset > self.durable.offset {
@@ -216,7 +216,7 @@ mod tests {
         let mut buffer = vec![0; round_bytes(1, pending)];
         let mut round = RoundWriter::new(&mut buffer);
         log.journal(&mut round);
-        round.finish(1, 0);
+        round.finish(1, 0, 0);
         let header = RoundHeader::parse(&buffer).unwrap();
         let (entry, range) = header.entries(&buffer).unwrap().remove(0);
         (entry, buffer[range].to_vec())

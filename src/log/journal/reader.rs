@@ -33,6 +33,7 @@ struct JournalFile {
     file: File,
     bytes: u64,
     generation: u64,
+    secret: u64,
     /// The number of the next round, and where it should begin.
     number: u64,
     position: u64,
@@ -105,12 +106,14 @@ impl JournalFile {
             bytes: file.metadata()?.len(),
             file,
             generation: 0,
+            secret: 0,
             number: 0,
             position: 0,
         };
         let first = found.first_header()?;
         Ok(first.map(|header| {
             found.generation = header.generation;
+            found.secret = header.secret;
             found
         }))
     }
@@ -135,14 +138,15 @@ impl JournalFile {
         if let Some(round) = self.round_at(self.position)? {
             return Ok(Some(round));
         }
-        // Rounds are written one after the other: only the last one can be torn by a crash.
+        // A crash tears the last round that was to be synced, and any of those that were not yet.
         let torn = self.position;
         for blocks in 1..=ROUND_BYTES_MAX / BLOCK_BYTES as u64 {
             let position = torn + blocks * BLOCK_BYTES as u64;
             if let Some(round) = self.round_at(position)? {
                 log::error!(
-                    "{}: DATA LOST, the journal is damaged from byte {torn} to {position}; what \
-                     follows is recovered as far as it continues its logs",
+                    "{}: DATA LOST, the journal has a hole from byte {torn} to {position} (a power \
+                     cut leaves such with klamm.flush=written); what follows is recovered as far \
+                     as it continues its logs",
                     self.path.display()
                 );
                 return Ok(Some(round));
@@ -156,7 +160,8 @@ impl JournalFile {
     fn round_at(&mut self, position: u64) -> io::Result<Option<Round>> {
         let header = self.header_at(position)?;
         let expected = |header: &RoundHeader| {
-            (header.generation, true) == (self.generation, header.number >= self.number)
+            let known = (self.generation, self.secret) == (header.generation, header.secret);
+            known && header.number >= self.number
         };
         let Some(header) = header.filter(expected) else {
             return Ok(None);
@@ -189,6 +194,8 @@ mod tests {
     use crate::log::journal::round::{RoundWriter, round_bytes};
     use crate::model::{PartitionId, Uuid};
 
+    const SECRET: u64 = 0x5ec2e7;
+
     /// A round with one entry that says its number, or the opening one.
     fn round(generation: u64, number: u64) -> Vec<u8> {
         let batch_bytes = [0, 5_000][usize::from(number > 0)];
@@ -207,7 +214,7 @@ mod tests {
             };
             writer.add(&entry).fill(1);
         }
-        writer.finish(generation, number);
+        writer.finish(generation, number, SECRET);
         buffer
     }
 
@@ -253,6 +260,17 @@ mod tests {
         let newer = rounds(8, 3);
         file[..newer.len()].copy_from_slice(&newer);
         assert_eq!(read(&[file]), [(8, 1), (8, 2)]);
+    }
+
+    /// A producer's record may look like a round; where an older filling left it, it is none.
+    #[test]
+    fn a_forged_round_is_not_read() {
+        let mut file = rounds(5, 2);
+        let mut forged = vec![0; round_bytes(0, 0)];
+        RoundWriter::new(&mut forged).finish(5, 2, SECRET + 1);
+        file.extend(forged);
+        file.extend(round(5, 3));
+        assert_eq!(read(&[file]), [(5, 1), (5, 3)]);
     }
 
     #[test]

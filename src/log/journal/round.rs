@@ -5,8 +5,8 @@ use crate::model::{Offset, PartitionId, Uuid};
 use crate::protocol::record::crc32c;
 
 const MAGIC: [u8; 8] = *b"klammjn1";
-/// Magic, checksum, length, generation, number, count of entries.
-pub(super) const HEADER_BYTES: usize = 36;
+/// Magic, checksum, length, generation, number, secret, count of entries.
+pub(super) const HEADER_BYTES: usize = 44;
 /// Topic id, partition, segment base, position, base offset, length.
 pub(super) const ENTRY_BYTES: usize = 44;
 /// The checksum covers what follows it.
@@ -49,6 +49,9 @@ pub(super) struct RoundHeader {
     pub(super) generation: u64,
     /// The place among the rounds of its generation, from 0.
     pub(super) number: u64,
+    /// The same in all rounds of a journal, and known to nobody else: bytes of a producer that an
+    /// older filling left cannot pass for a round of this one.
+    pub(super) secret: u64,
     pub(super) entries: u32,
     /// Of header, entries and batches, without the padding.
     pub(super) bytes: u32,
@@ -86,14 +89,15 @@ impl<'a> RoundWriter<'a> {
     }
 
     /// Completes the round: padding, header, checksum.
-    pub(super) fn finish(self, generation: u64, number: u64) {
+    pub(super) fn finish(self, generation: u64, number: u64, secret: u64) {
         let (round, padding) = self.buffer.split_at_mut(self.at);
         padding.fill(0);
         round[..8].copy_from_slice(&MAGIC);
         round[12..16].copy_from_slice(&(self.at as u32).to_be_bytes());
         round[16..24].copy_from_slice(&generation.to_be_bytes());
         round[24..32].copy_from_slice(&number.to_be_bytes());
-        round[32..36].copy_from_slice(&self.entries.to_be_bytes());
+        round[32..40].copy_from_slice(&secret.to_be_bytes());
+        round[40..44].copy_from_slice(&self.entries.to_be_bytes());
         let checksum = crc32c(&round[CHECKED_FROM..]);
         round[8..12].copy_from_slice(&checksum.to_be_bytes());
     }
@@ -110,6 +114,7 @@ impl RoundHeader {
             bytes: fields.int()?,
             generation: fields.long()?,
             number: fields.long()?,
+            secret: fields.long()?,
             entries: fields.int()?,
         };
         let sane = *magic == MAGIC && header.bytes as usize >= HEADER_BYTES;
@@ -197,7 +202,7 @@ mod tests {
         for (index, bytes) in (0..).zip(sizes) {
             writer.add(&entry(index, *bytes)).fill(index as u8 + 1);
         }
-        writer.finish(9, 4);
+        writer.finish(9, 4, 77);
         buffer
     }
 
@@ -207,6 +212,7 @@ mod tests {
             let bytes = round(sizes);
             let header = RoundHeader::parse(&bytes).unwrap();
             assert_eq!((header.generation, header.number), (9, 4));
+            assert_eq!(header.secret, 77);
             assert_eq!(header.padded_bytes(), bytes.len() as u64);
             let entries = header.entries(&bytes).unwrap();
             assert_eq!(entries.len(), sizes.len());

@@ -1,4 +1,4 @@
-//! Messages on their way to another core: sent at once if the channel has room, else kept in order.
+//! Messages on their way to another core: sent at once if the wire has room, else kept in order.
 
 use super::super::core::Core;
 use super::super::sync::Notify;

@@ -24,7 +24,7 @@ fn two_full_cores_do_not_wait_for_each_other() {
         async move {
             let mesh = end.join(&core, |_, call, responder| responder.reply(call * 2));
             let done = ends_together(&core, &mesh);
-            // Far more than any channel holds, all at once, in both directions.
+            // Far more than any wire holds, all at once, in both directions.
             let calls: Vec<_> = (0..CALLS).map(|n| mesh.call(1 - core.id(), n)).collect();
             let mut sum = 0;
             for call in calls {

@@ -84,8 +84,13 @@ impl Listener {
                     continue;
                 }
             };
-            if let Ok(conn) = Conn::new(&self.core, stream, peer) {
-                return (conn, peer);
+            match Conn::new(&self.core, stream, peer) {
+                Ok(conn) => return (conn, peer),
+                Err(error) if is_of_the_peer(&error) => {}
+                Err(error) => {
+                    log::warn!("a connection of {peer} is dropped: {error}");
+                    self.core.sleep(PAUSE_AFTER_ERROR).await;
+                }
             }
         }
     }

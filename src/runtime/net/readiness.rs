@@ -7,8 +7,10 @@
 use super::super::stats::Counters;
 use rustix::event::Timespec;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
+use rustix::io::Errno;
 use std::cell::{Cell, RefCell};
 use std::io;
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
@@ -69,6 +71,9 @@ impl Readiness {
             events: RefCell::new(Vec::with_capacity(EVENTS_AT_ONCE)),
             counters,
         };
+        // A filter of system calls may refuse the waiting alone.
+        let mut none = [MaybeUninit::uninit(); 1];
+        epoll::wait(&set.epoll, &mut none, Some(&Timespec::default()))?;
         Ok(Self { set: Rc::new(set) })
     }
 
@@ -97,8 +102,12 @@ impl Readiness {
             let now = Timespec::default();
             let buffer = rustix::buffer::spare_capacity(&mut *events);
             Counters::add(&self.set.counters.epoll_waits, 1);
-            // Interrupted: what is there is there in the next round too.
-            let taken = epoll::wait(&self.set.epoll, buffer, Some(&now)).unwrap_or(0);
+            let taken = match epoll::wait(&self.set.epoll, buffer, Some(&now)) {
+                Ok(taken) => taken,
+                // What is there is there in the next round too.
+                Err(Errno::INTR) => 0,
+                Err(error) => panic!("a set of sockets that worked at the start fails: {error}"),
+            };
             for event in events.iter() {
                 let edges = self.set.sockets.borrow().find(event.data.u64());
                 if let Some(edges) = edges {
