@@ -85,7 +85,8 @@ impl Journal {
 
     /// Makes the two files of a core and fills them with zeros, a piece at a time; this takes a
     /// while. No file of their names may be there, and every journal that was ever in the directory
-    /// has at most `generation`. `secret` is random: recovery knows rounds by it. It ends early when `goes_on` no longer holds.
+    /// has at most `generation`. `secret` is random: recovery knows rounds by it. It ends early when
+    /// `goes_on` no longer holds.
     ///
     /// # Errors
     /// The disk's; also if the files would leave it short of space, and `Interrupted`. No file is
