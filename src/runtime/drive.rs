@@ -8,9 +8,7 @@
 //! pool's answers, and takes over as soon as nothing has happened for a while.
 
 use super::blocking;
-use super::core::Core;
-use super::net::Readiness;
-use super::ring::Ring;
+use super::core::{Core, Inner};
 use super::sync::Notify;
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
@@ -68,8 +66,14 @@ impl Rounds {
 }
 
 /// Drives the core for as long as it lives.
-pub(super) async fn drive(core: Core, ring: Ring, sockets: Readiness) {
-    let rounds = core.inner.rounds.clone();
+pub(super) async fn drive(core: Core) {
+    let Inner {
+        ring,
+        rounds,
+        sockets,
+        mail,
+        ..
+    } = &*core.inner;
     let mut last_visit = Instant::now();
     loop {
         let alone = yield_to_others(&core).await;
@@ -77,17 +81,17 @@ pub(super) async fn drive(core: Core, ring: Ring, sockets: Readiness) {
         let now = Instant::now();
         let left = VISIT_EVERY.saturating_sub(now - last_visit);
         if left.is_zero() {
-            round(&core, &ring, &sockets, true);
+            round(&core.inner, true);
             visit().await;
             last_visit = now;
             continue;
         }
         if awaited || !alone {
-            round(&core, &ring, &sockets, awaited);
+            round(&core.inner, awaited);
             continue;
         }
         ring.arm_set_poll(sockets.as_fd());
-        if !core.inner.mail.fall_asleep() {
+        if !mail.fall_asleep() {
             continue;
         }
         // The pool wakes glommio's reactor and nobody else.
@@ -95,25 +99,25 @@ pub(super) async fn drive(core: Core, ring: Ring, sockets: Readiness) {
         if !pool_works {
             ring.wait(left.min(PATIENCE));
         }
-        if !round(&core, &ring, &sockets, false) && (pool_works || left > PATIENCE) {
+        if !round(&core.inner, false) && (pool_works || left > PATIENCE) {
             // The bell stays on: it is heard through the ring, and the ring by glommio's reactor.
             rounds.wanted.notified().await;
-            round(&core, &ring, &sockets, true);
+            round(&core.inner, true);
             last_visit = Instant::now();
         }
-        core.inner.mail.awake();
+        mail.awake();
     }
 }
 
 /// Submits, takes what is done and which sockets are ready; whether there was anything.
-fn round(core: &Core, ring: &Ring, sockets: &Readiness, ask_sockets: bool) -> bool {
-    let mut any = ring.flush();
-    if ring.take_polled() || ask_sockets {
-        any |= sockets.take_edges();
+fn round(core: &Inner, ask_sockets: bool) -> bool {
+    let mut any = core.ring.flush();
+    if core.ring.take_polled() || ask_sockets {
+        any |= core.sockets.take_edges();
     }
-    any |= core.inner.mail.deliver();
-    core.inner.last_turn.set(Instant::now());
-    core.inner.rounds.end();
+    any |= core.mail.deliver();
+    core.last_turn.set(Instant::now());
+    core.rounds.end();
     any
 }
 

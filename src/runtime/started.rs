@@ -66,7 +66,7 @@ impl Started {
         let arena = Arena::new(seed.options.arena_bytes).map_err(|error| failed(id, error))?;
         let counters = Rc::new(Counters::default());
         let rounds = Rc::new(Rounds::default());
-        let sockets = Readiness::new(counters.clone()).map_err(|error| failed(id, error))?;
+        let sockets = Readiness::new().map_err(|error| failed(id, error))?;
         let mail = Mail::new(&sockets).map_err(|error| failed(id, error))?;
         let (ring, completions) = Ring::new(counters.clone(), rounds.clone()).map_err(|error| {
             StartError::RingRefused {
@@ -133,8 +133,7 @@ impl Started {
                     slow_label: Cell::new(None),
                 }),
             };
-            let (ring, sockets) = (core.inner.ring.clone(), core.inner.sockets.clone());
-            core.spawn(drive(core.clone(), ring, sockets));
+            core.spawn(drive(core.clone()));
             core.spawn(reap_completions(core.clone(), completions));
             core.spawn(beat(core.clone()));
             let main = core.tracked(index_of("the main task"), make(core.clone()));

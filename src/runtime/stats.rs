@@ -10,8 +10,6 @@ pub struct CoreStats {
     pub ring_submits: u64,
     /// Answers of the side ring; one of them may say that sockets are ready.
     pub ring_completions: u64,
-    /// Times the sockets were asked which of them are ready.
-    pub epoll_waits: u64,
     /// Writes started.
     pub writes: u64,
     /// Bytes of those writes.
@@ -70,7 +68,6 @@ impl fmt::Display for CoreStats {
 pub(super) struct Counters {
     pub(super) ring_submits: Cell<u64>,
     pub(super) ring_completions: Cell<u64>,
-    pub(super) epoll_waits: Cell<u64>,
     pub(super) writes: Cell<u64>,
     pub(super) written_bytes: Cell<u64>,
     pub(super) direct_writes: Cell<u64>,
@@ -96,7 +93,6 @@ impl Counters {
         CoreStats {
             ring_submits: self.ring_submits.get(),
             ring_completions: self.ring_completions.get(),
-            epoll_waits: self.epoll_waits.get(),
             writes: self.writes.get(),
             written_bytes: self.written_bytes.get(),
             direct_writes: self.direct_writes.get(),

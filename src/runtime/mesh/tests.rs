@@ -111,3 +111,24 @@ fn parked_responders_answer_later_and_out_of_order() {
         }
     });
 }
+
+/// Between the calls both cores sleep, deeper each time: in their own ring, then in glommio's
+/// reactor. A bell that is not heard hangs here.
+#[test]
+fn a_core_that_sleeps_hears_a_call() {
+    let ends = ends::<u64, u64>(2);
+    run_on_cores(2, &CoreOptions::default(), |core| {
+        let end = take(&ends, &core);
+        async move {
+            let mesh = end.join(&core, |_, call, responder| responder.reply(call + 1));
+            if core.id() == 1 {
+                return core.sleep(std::time::Duration::from_secs(1)).await;
+            }
+            for n in 0..40 {
+                core.sleep(std::time::Duration::from_micros(50 * n * n % 20_000))
+                    .await;
+                assert_eq!(mesh.call(1, n).await, Ok(n + 1));
+            }
+        }
+    });
+}

@@ -4,7 +4,6 @@
 //! next edge; nothing is armed again and nothing is under way in the kernel, so a connection that
 //! waits costs nothing but its memory.
 
-use super::super::stats::Counters;
 use rustix::event::Timespec;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
 use rustix::io::Errno;
@@ -28,7 +27,6 @@ struct Set {
     epoll: OwnedFd,
     sockets: RefCell<Sockets>,
     events: RefCell<Vec<Event>>,
-    counters: Rc<Counters>,
 }
 
 #[derive(Default)]
@@ -64,12 +62,11 @@ pub(in super::super) struct Registered {
 }
 
 impl Readiness {
-    pub(in super::super) fn new(counters: Rc<Counters>) -> io::Result<Self> {
+    pub(in super::super) fn new() -> io::Result<Self> {
         let set = Set {
             epoll: epoll::create(CreateFlags::CLOEXEC)?,
             sockets: RefCell::default(),
             events: RefCell::new(Vec::with_capacity(EVENTS_AT_ONCE)),
-            counters,
         };
         // A filter of system calls may refuse the waiting alone.
         let mut none = [MaybeUninit::uninit(); 1];
@@ -101,7 +98,6 @@ impl Readiness {
             events.clear();
             let now = Timespec::default();
             let buffer = rustix::buffer::spare_capacity(&mut *events);
-            Counters::add(&self.set.counters.epoll_waits, 1);
             let taken = match epoll::wait(&self.set.epoll, buffer, Some(&now)) {
                 Ok(taken) => taken,
                 // What is there is there in the next round too.
