@@ -115,6 +115,7 @@ pub fn serve(
         arena_bytes: usize::try_from(config.memory_bytes).unwrap_or(usize::MAX) / plan.count(),
         fetch_path,
         stall_after: Duration::from_millis(config.stall_warn_ms),
+        busy_poll: Duration::from_micros(config.busy_poll_us),
     };
     let start = Arc::new(Start {
         begun,

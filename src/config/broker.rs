@@ -60,6 +60,8 @@ pub struct BrokerConfig {
     pub producer_id_expiration_ms: i64,
     /// `producer.id.expiration.check.interval.ms`.
     pub producer_id_expiration_check_interval_ms: i64,
+    /// `klamm.busy.poll.us`.
+    pub busy_poll_us: u64,
     /// `klamm.stall.warn.ms`.
     pub stall_warn_ms: u64,
     /// `klamm.shutdown.timeout.ms`.
@@ -303,6 +305,7 @@ pub(super) fn build(
         producer_id_expiration_ms: read.number("producer.id.expiration.ms"),
         producer_id_expiration_check_interval_ms: read
             .number("producer.id.expiration.check.interval.ms"),
+        busy_poll_us: read.unsigned("klamm.busy.poll.us"),
         stall_warn_ms: read.unsigned("klamm.stall.warn.ms"),
         shutdown_timeout_ms: read.unsigned("klamm.shutdown.timeout.ms"),
         host: host.clone(),

@@ -9,7 +9,7 @@ use super::net::{FetchPath, Readiness, ReceiveArea};
 use super::pulse::{Pulse, index_of, index_of_place, lasted_since, name_of, since_start_ns};
 use super::ring::Ring;
 use super::stats::{CoreStats, Counters};
-use super::sync::{Either, race};
+use super::sync::{Either, Semaphore, race};
 use super::tasks::Tasks;
 use crate::model::{CoreId, TimestampMs};
 use crate::sys::arena::Arena;
@@ -44,12 +44,16 @@ pub(super) struct Inner {
     pub(super) mail: Mail,
     pub(super) receive_area: ReceiveArea,
     pub(super) fetch_path: FetchPath,
+    /// Bounds what is read into the page cache at a time.
+    pub(super) stretches: Semaphore,
     pub(super) counters: Rc<Counters>,
     pub(super) pulse: Arc<Pulse>,
     pub(super) fate: Arc<Fate>,
     pub(super) tasks: Rc<Tasks>,
     /// A poll that lasts longer is a stall.
     pub(super) stall_after: Duration,
+    /// So long it looks for work before it sleeps.
+    pub(super) busy_poll: Duration,
     pub(super) last_turn: Cell<Instant>,
     pub(super) last_stall_log: Cell<Option<Instant>>,
     /// The label during which the current poll lost most of its time.

@@ -47,7 +47,10 @@ impl Disk {
     /// Those of `openat(2)`.
     pub async fn open(&self, path: &Path, mode: OpenMode, create: bool) -> io::Result<File> {
         let create = if create { libc::O_CREAT } else { 0 };
-        self.open_with(path, mode, mode.flags() | create).await
+        let file = self.open_with(path, mode, mode.flags() | create).await?;
+        // Every reader says itself how much it wants.
+        sys::file::advise_random(&file);
+        Ok(file)
     }
 
     /// Makes a directory; one that is already there will do.

@@ -23,6 +23,8 @@ pub struct CoreOptions {
     pub fetch_path: FetchPath,
     /// A poll of a task that lasts longer is counted and logged as a stall.
     pub stall_after: Duration,
+    /// How long a core that has nothing to do looks for work before it sleeps.
+    pub busy_poll: Duration,
 }
 
 impl Default for CoreOptions {
@@ -33,6 +35,7 @@ impl Default for CoreOptions {
             arena_bytes: 64 << 20,
             fetch_path: FetchPath::Copy,
             stall_after,
+            busy_poll: Duration::ZERO,
         }
     }
 }

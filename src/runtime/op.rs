@@ -32,6 +32,12 @@ pub(super) enum Kind {
         from: u64,
         bytes: u64,
     },
+    /// Reads ahead into the page cache; done when the reads are on their way.
+    BringIn {
+        file: Arc<Descriptor>,
+        from: u64,
+        bytes: u32,
+    },
     Truncate {
         file: Arc<Descriptor>,
         bytes: u64,

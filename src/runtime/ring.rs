@@ -134,6 +134,16 @@ impl Ring {
         self.reap()
     }
 
+    /// Submits what was started.
+    pub(super) fn submit(&self) {
+        self.state.submit();
+    }
+
+    /// Whether there is an answer that nobody has taken.
+    pub(super) fn has_answers(&self) -> bool {
+        !self.state.uring.borrow_mut().completion().is_empty()
+    }
+
     /// Takes the answers that are there and wakes who waits for them; whether there were any.
     pub(super) fn reap(&self) -> bool {
         self.state.reap()
@@ -176,6 +186,7 @@ pub fn missing_operations() -> io::Result<Vec<&'static str>> {
         ("read", opcode::Read::CODE),
         ("fsync", opcode::Fsync::CODE),
         ("fallocate", opcode::Fallocate::CODE),
+        ("fadvise", opcode::Fadvise::CODE),
         ("openat", opcode::OpenAt::CODE),
         ("mkdirat", opcode::MkDirAt::CODE),
         ("renameat", opcode::RenameAt::CODE),
@@ -436,6 +447,11 @@ fn entry(work: &mut Work) -> squeue::Entry {
         Kind::Allocate { file, from, bytes } => opcode::Fallocate::new(raw(file), *bytes)
             .offset(*from)
             .build(),
+        Kind::BringIn { file, from, bytes } => {
+            opcode::Fadvise::new(raw(file), i64::from(*bytes), libc::POSIX_FADV_WILLNEED)
+                .offset(*from)
+                .build()
+        }
         Kind::Truncate { file, bytes } => opcode::Ftruncate::new(raw(file), *bytes).build(),
         Kind::Open { path, flags, .. } => opcode::OpenAt::new(HERE, path.as_ptr())
             .flags(*flags | libc::O_CLOEXEC)

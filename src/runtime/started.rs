@@ -7,11 +7,11 @@ use super::error::StartError;
 use super::executor::CoreOptions;
 use super::fate::Fate;
 use super::mail::Mail;
-use super::net::{Readiness, ReceiveArea};
+use super::net::{Readiness, ReceiveArea, STRETCHES_MAX};
 use super::pulse::{Pulse, index_of};
 use super::ring::Ring;
 use super::stats::Counters;
-use super::sync::{Either, race};
+use super::sync::{Either, Semaphore, race};
 use super::watchdog::Watched;
 use crate::model::CoreId;
 use crate::sys::adopt;
@@ -123,11 +123,13 @@ impl Started {
                     sockets,
                     mail,
                     fetch_path: seed.options.fetch_path,
+                    stretches: Semaphore::new(STRETCHES_MAX),
                     counters,
                     pulse,
                     fate: seed.fate,
                     tasks: Rc::default(),
                     stall_after: seed.options.stall_after,
+                    busy_poll: seed.options.busy_poll,
                     last_turn: Cell::new(Instant::now()),
                     last_stall_log: Cell::new(None),
                     slow_label: Cell::new(None),

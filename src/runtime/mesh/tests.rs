@@ -114,10 +114,9 @@ fn parked_responders_answer_later_and_out_of_order() {
 
 /// Between the calls both cores sleep, deeper each time: in their own ring, then in glommio's
 /// reactor. A bell that is not heard hangs here.
-#[test]
-fn a_core_that_sleeps_hears_a_call() {
+fn a_call_is_heard(options: &CoreOptions) {
     let ends = ends::<u64, u64>(2);
-    run_on_cores(2, &CoreOptions::default(), |core| {
+    run_on_cores(2, options, |core| {
         let end = take(&ends, &core);
         async move {
             let mesh = end.join(&core, |_, call, responder| responder.reply(call + 1));
@@ -130,5 +129,18 @@ fn a_core_that_sleeps_hears_a_call() {
                 assert_eq!(mesh.call(1, n).await, Ok(n + 1));
             }
         }
+    });
+}
+
+#[test]
+fn a_core_that_sleeps_hears_a_call() {
+    a_call_is_heard(&CoreOptions::default());
+}
+
+#[test]
+fn a_core_that_polls_before_it_sleeps_hears_a_call() {
+    a_call_is_heard(&CoreOptions {
+        busy_poll: std::time::Duration::from_micros(200),
+        ..CoreOptions::default()
     });
 }

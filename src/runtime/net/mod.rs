@@ -1,5 +1,6 @@
 //! Sockets of a core: listening, receiving without holding memory, sending slices of anything.
 
+mod cold;
 mod conn;
 mod fetch_path;
 mod listener;
@@ -9,6 +10,7 @@ mod send;
 #[cfg(test)]
 mod tests;
 
+pub(super) use cold::STRETCHES_MAX;
 pub use conn::{Conn, connect};
 pub use fetch_path::{FetchMeasure, FetchPath, measure_fetch_path};
 pub use listener::{Exclusive, Listener};

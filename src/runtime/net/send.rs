@@ -1,8 +1,8 @@
 //! Sending a response: memory and file ranges in order, never waiting for a disk on the core.
 
 use super::super::file::SharedFile;
-use super::super::op::{Buffer, Kind, Read};
 use super::super::stats::Counters;
+use super::cold::{Stretch, send_cold};
 use super::conn::Conn;
 use super::fetch_path::FetchPath;
 use crate::sys;
@@ -17,9 +17,9 @@ use std::time::Duration;
 /// The most file bytes moved by one call: some 70 µs of work.
 const PIECE_BYTES: usize = 256 << 10;
 /// A cold range is read in pieces of this size when memory is short.
-const SMALL_PIECE_BYTES: usize = 16 << 10;
+pub(super) const SMALL_PIECE_BYTES: usize = 16 << 10;
 /// What is written by the call that waits for a full socket.
-const TRICKLE_BYTES: usize = 4 << 10;
+pub(super) const TRICKLE_BYTES: usize = 4 << 10;
 
 /// A part of a response.
 #[derive(Clone, Debug)]
@@ -165,7 +165,7 @@ async fn send_memory(conn: &Conn, rest: &mut Rest, stall_max: Duration) -> io::R
 }
 
 /// Waits until the socket takes something and gives it the beginning of `bytes`.
-async fn trickle(conn: &Conn, bytes: &[u8], stall_max: Duration) -> io::Result<usize> {
+pub(super) async fn trickle(conn: &Conn, bytes: &[u8], stall_max: Duration) -> io::Result<usize> {
     let some = &bytes[..bytes.len().min(TRICKLE_BYTES)];
     let sent = poll_fn(|cx| conn.poll_write(cx, some));
     in_time(conn, stall_max, sent).await
@@ -181,15 +181,16 @@ async fn in_time(
     in_time.unwrap_or_else(|| Err(io::ErrorKind::TimedOut.into()))
 }
 
+/// Bytes of a file that are to be sent.
 #[derive(Clone, Debug)]
-struct FileRange {
-    file: SharedFile,
-    position: u64,
-    len: usize,
+pub(super) struct FileRange {
+    pub(super) file: SharedFile,
+    pub(super) position: u64,
+    pub(super) len: usize,
 }
 
 /// What became of an attempt to send file bytes.
-enum Attempt {
+pub(super) enum Attempt {
     Sent(usize),
     SocketFull,
     NotCached,
@@ -200,9 +201,21 @@ async fn send_file(conn: &Conn, mut range: FileRange, stall_max: Duration) -> io
         !range.file.is_direct(),
         "files are sent through the page cache"
     );
-    let mut piece_bytes = PIECE_BYTES;
+    let (mut piece_bytes, mut brought_to) = (PIECE_BYTES, range.position);
+    let mut ahead = None;
     while range.len > 0 {
-        let piece = range.first(piece_bytes);
+        if let Some(stretch) = ahead.take_if(|_| range.position == brought_to) {
+            brought_to = Stretch::arrived(stretch).await?;
+            ahead = range
+                .from(brought_to)
+                .map(|rest| Stretch::begin(conn.core(), &rest));
+        }
+        let brought = (brought_to - range.position) as usize;
+        let piece = range.first(if brought > 0 {
+            piece_bytes.min(brought)
+        } else {
+            piece_bytes
+        });
         let attempt = match conn.core().fetch_path() {
             FetchPath::Sendfile => by_sendfile(conn, &piece),
             FetchPath::Copy => by_copy(conn, &piece),
@@ -210,22 +223,39 @@ async fn send_file(conn: &Conn, mut range: FileRange, stall_max: Duration) -> io
         let sent = match attempt? {
             Attempt::Sent(sent) => sent,
             Attempt::SocketFull => trickle_file(conn, &piece, stall_max).await?,
+            Attempt::NotCached if brought == 0 => {
+                ahead = Some(Stretch::begin(conn.core(), &range));
+                continue;
+            }
+            // It has left the cache already, or never came.
             Attempt::NotCached => send_cold(conn, &piece, stall_max).await?,
         };
         // A socket that takes little is not offered much.
         piece_bytes = (2 * sent).clamp(SMALL_PIECE_BYTES, PIECE_BYTES);
         range = range.after(sent);
+        brought_to = brought_to.max(range.position);
         conn.core().breathe().await;
     }
     Ok(())
 }
 
 impl FileRange {
-    fn first(&self, bytes_max: usize) -> Self {
+    /// Where it ends in the file.
+    pub(super) fn end(&self) -> u64 {
+        self.position + self.len as u64
+    }
+
+    pub(super) fn first(&self, bytes_max: usize) -> Self {
         Self {
             len: self.len.min(bytes_max),
             ..self.clone()
         }
+    }
+
+    /// What of it lies at `position` and beyond.
+    fn from(&self, position: u64) -> Option<Self> {
+        let before = position.saturating_sub(self.position) as usize;
+        (before < self.len).then(|| self.clone().after(before))
     }
 
     fn after(self, sent: usize) -> Self {
@@ -278,7 +308,7 @@ fn read_cached<'a>(piece: &FileRange, into: &'a mut [u8]) -> io::Result<Option<&
     }
 }
 
-fn send_copied(conn: &Conn, bytes: &[u8]) -> io::Result<Attempt> {
+pub(super) fn send_copied(conn: &Conn, bytes: &[u8]) -> io::Result<Attempt> {
     let slices = [IoSlice::new(bytes)];
     let sent = conn.with_socket(|socket| sys::net::send_vectored(socket, &slices, false));
     let attempt = attempt(sent)?;
@@ -307,38 +337,6 @@ async fn trickle_file(conn: &Conn, piece: &FileRange, stall_max: Duration) -> io
     Ok(sent)
 }
 
-/// Reads a range from the disk by the ring and sends what the socket takes of it.
-async fn send_cold(conn: &Conn, piece: &FileRange, stall_max: Duration) -> io::Result<usize> {
-    let core = &conn.core().inner;
-    let (into, len) = match core.arena.allocate(piece.len) {
-        Some(chunk) => (Buffer::Chunk(chunk), piece.len),
-        // Short of memory, and perhaps because nothing is sent: go on, with little.
-        None => {
-            let len = piece.len.min(SMALL_PIECE_BYTES);
-            (Buffer::Vec(vec![0; len]), len)
-        }
-    };
-    let read = Read::new(&piece.file, into, piece.position, len);
-    let (work, result) = core.ring.start(Kind::Read(read)).await;
-    let count = result? as usize;
-    Counters::add(&core.counters.reads, 1);
-    Counters::add(&core.counters.read_bytes, count as u64);
-    if count == 0 {
-        return Err(shorter_than_said());
-    }
-    let mut buffer = work.into_buffer();
-    let bytes = buffer.filled(count);
-    match send_copied(conn, bytes)? {
-        Attempt::Sent(sent) => Ok(sent),
-        // At least a little, lest the range leaves the cache again and again.
-        _ => {
-            let some = bytes[..count.min(TRICKLE_BYTES)].to_vec();
-            drop(buffer);
-            trickle(conn, &some, stall_max).await
-        }
-    }
-}
-
 fn attempt(sent: io::Result<usize>) -> io::Result<Attempt> {
     match sent {
         Ok(count) => Ok(Attempt::Sent(count)),
@@ -348,7 +346,7 @@ fn attempt(sent: io::Result<usize>) -> io::Result<Attempt> {
     }
 }
 
-fn shorter_than_said() -> io::Error {
+pub(super) fn shorter_than_said() -> io::Error {
     io::Error::new(
         io::ErrorKind::UnexpectedEof,
         "the file ends before the range to be sent",
