@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 use std::fs;
+use std::io;
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
@@ -38,6 +40,7 @@ pub(crate) fn write(state: &State, args: &Args) -> Outcome<()> {
     if args.against.is_none() {
         goal_table(&mut page, state)?;
     }
+    reasons(&mut page, &args.out.join(format!("{name}-why.md")))?;
     failures(&mut page, state)?;
     for label in rows::labels(state) {
         rows::write(&mut page, state, &label, &name, args)?;
@@ -127,6 +130,17 @@ fn goal_table(page: &mut String, state: &State) -> Outcome<()> {
         writeln!(page, "| {} | {found} | {word} |", judged.text)?;
     }
     writeln!(page)?;
+    Ok(())
+}
+
+/// What somebody who looked at the profiles has to say about the goals: a file beside the page, which
+/// stays when the page is made anew.
+fn reasons(page: &mut String, file: &Path) -> Outcome<()> {
+    match fs::read_to_string(file) {
+        Ok(text) => writeln!(page, "{}\n", text.trim_end())?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(format!("{}: {error}", file.display()).into()),
+    }
     Ok(())
 }
 
