@@ -26,7 +26,8 @@ pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
     let value: f64 = number
         .parse()
         .map_err(|_| format!("`{text}` is not a duration: try 500ms, 10s or 2h"))?;
-    Ok(Duration::from_secs_f64(value * factor / 1000.0))
+    Duration::try_from_secs_f64(value * factor / 1000.0)
+        .map_err(|_| format!("`{text}` is not a length of time: at most some 500 billion years"))
 }
 
 /// `512`, `64k`, `1MB` (decimal), `16MiB` (binary); in bytes.
@@ -159,6 +160,7 @@ mod tests {
         assert_eq!(parse_duration("30"), Ok(Duration::from_secs(30)));
         assert!(parse_duration("3 weeks").unwrap_err().contains("weeks"));
         assert!(parse_duration("soon").is_err());
+        assert!(parse_duration("99999999999999999999d").is_err());
     }
 
     #[test]
