@@ -61,7 +61,21 @@ function draw(i,    x, y, width, share, letters, text) {
 function color(frame,    hue, i, sum) {
     for (i = 1; i <= length(frame); i++) sum = (sum * 31 + index("abcdefghijklmnopqrstuvwxyz_:<>", substr(frame, i, 1))) % 997
     hue = frame ~ /_\[k\]$/ ? 20 + sum % 25 : frame ~ /klamm/ ? 100 + sum % 30 : 200 + sum % 30
-    return "hsl(" hue ",65%," (68 + sum % 12) "%)"
+    return rgb(hue, 0.65, (68 + sum % 12) / 100)
+}
+
+# In the form that every viewer knows.
+function rgb(hue, saturation, light,    chroma) {
+    chroma = saturation * (light < 0.5 ? light : 1 - light)
+    return sprintf("#%02x%02x%02x", channel(0, hue, light, chroma), channel(8, hue, light, chroma), channel(4, hue, light, chroma))
+}
+
+function channel(shift, hue, light, chroma,    k, slope) {
+    k = (shift + hue / 30) % 12
+    slope = k - 3 < 9 - k ? k - 3 : 9 - k
+    if (slope > 1) slope = 1
+    if (slope < -1) slope = -1
+    return int((light - chroma * slope) * 255 + 0.5)
 }
 
 function escaped(text) {
