@@ -48,8 +48,9 @@ impl Disk {
     pub async fn open(&self, path: &Path, mode: OpenMode, create: bool) -> io::Result<File> {
         let create = if create { libc::O_CREAT } else { 0 };
         let file = self.open_with(path, mode, mode.flags() | create).await?;
-        // Every reader says itself how much it wants.
-        sys::file::advise_random(&file);
+        if mode != OpenMode::DirectReadWrite {
+            file.advise_random();
+        }
         Ok(file)
     }
 

@@ -259,9 +259,10 @@ impl File {
         }
     }
 
-    /// Keeps readers of this open file from reading ahead into ranges that are being written.
-    pub fn advise_random(&self) {
-        crate::sys::file::advise_random(&*self.descriptor);
+    /// Has the kernel read only what is asked for: readers say themselves how much they want, and
+    /// nothing is read ahead into a range that is being written.
+    pub(super) fn advise_random(&self) {
+        sys::file::advise_random(&*self.descriptor);
     }
 
     fn sync(&self, data_only: bool) -> impl Future<Output = io::Result<()>> + use<> {
