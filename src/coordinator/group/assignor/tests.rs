@@ -160,7 +160,7 @@ fn nobody_and_nothing() {
 fn topics_that_do_not_exist_are_an_error() {
     for assignor in [Assignor::Uniform, Assignor::Range] {
         let alike = group(&[(1, 3)], vec![member("A", &[2], &[])]);
-        let error = Err(AssignError::UnknownTopic(topic(2)));
+        let error: Result<Assignment, AssignError> = Err(AssignError::UnknownTopic(topic(2)));
         assert_eq!(assignor.assign(&alike), error);
         let unlike = vec![member("A", &[3], &[]), member("B", &[2], &[])];
         assert_eq!(assignor.assign(&group(&[(1, 3)], unlike)), error);

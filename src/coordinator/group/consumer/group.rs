@@ -1,0 +1,415 @@
+//! The state of a consumer group: exactly what its records say, by [`Group::replay`], and what
+//! follows from that.
+//!
+//! What takes a record back is the record that was there before ([`Group::before`]): replaying
+//! that leads to where the group was.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::member::{Current, Held, Progress};
+use super::stored;
+use crate::coordinator::group::assignor::{Assignor, TopicPartitions};
+use crate::coordinator::group::record::GroupRecord;
+use crate::model::{TimestampMs, Uuid};
+
+/// The state of a consumer group, as clients see it; Kafka's names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum State {
+    /// Nobody is in it; its offsets may be.
+    Empty,
+    /// Something has changed that its target does not know of.
+    Assigning,
+    /// Members are on their way to the target.
+    Reconciling,
+    /// Everybody has what they shall have.
+    Stable,
+}
+
+impl State {
+    /// As ConsumerGroupDescribe and ListGroups name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Empty => "Empty",
+            Self::Assigning => "Assigning",
+            Self::Reconciling => "Reconciling",
+            Self::Stable => "Stable",
+        }
+    }
+}
+
+/// What a member has said of itself. One record of the log.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Profile {
+    /// Of a static member.
+    pub instance_id: Option<Arc<str>>,
+    /// Where it is; not used for assigning.
+    pub rack_id: Option<Arc<str>>,
+    /// Its `client.id`.
+    pub client_id: Arc<str>,
+    /// Where it calls from.
+    pub client_host: Arc<str>,
+    /// In the order of their names, each once.
+    pub topics: Arc<[Arc<str>]>,
+    /// A regular expression for more of them.
+    pub regex: Option<Arc<str>>,
+    /// How long it may take to give partitions up; −1 if it did not say.
+    pub rebalance_timeout_ms: i32,
+    /// The assignor it wishes for.
+    pub assignor: Option<Arc<str>>,
+    /// Of a member that speaks the classic protocol, during a migration.
+    pub classic: Option<Arc<ClassicProfile>>,
+}
+
+/// What a member of the classic protocol has joined with.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClassicProfile {
+    /// How long it may be silent.
+    pub session_timeout_ms: i32,
+    /// What it offers, with what it says for it.
+    pub protocols: Vec<(Arc<str>, Bytes)>,
+}
+
+/// A member: what it said, and what it has.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Member {
+    /// What it has said of itself.
+    pub profile: Profile,
+    /// What it has, and where it is on its way.
+    pub current: Current,
+}
+
+/// What a regular expression stood for when it was looked up last.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Resolved {
+    /// Topics, in the order of their names.
+    pub topics: Vec<Arc<str>>,
+    /// Of the metadata.
+    pub version: i64,
+    /// When.
+    pub at: TimestampMs,
+}
+
+/// A consumer group. Owned by the core of its `__consumer_offsets` partition.
+#[derive(Debug)]
+pub struct Group {
+    id: Arc<str>,
+    /// Rises with everything that may change the target.
+    epoch: i32,
+    /// Of the topics that are subscribed to, as they were at that epoch.
+    metadata_hash: i64,
+    /// The epoch that the target was made for.
+    target_epoch: i32,
+    target_at: TimestampMs,
+    members: BTreeMap<Arc<str>, Member>,
+    static_members: HashMap<Arc<str>, Arc<str>>,
+    targets: BTreeMap<Arc<str>, Arc<TopicPartitions>>,
+    regexes: BTreeMap<Arc<str>, Resolved>,
+    /// Who has a partition, or has yet to give it up, and at which epoch that member is.
+    holders: HashMap<(Uuid, i32), i32>,
+    /// How many members name a topic.
+    subscribers: BTreeMap<Arc<str>, usize>,
+    /// How many members have not reached the target.
+    behind: HashSet<Arc<str>>,
+}
+
+impl Group {
+    /// A group without members.
+    pub fn new(id: Arc<str>) -> Self {
+        Self {
+            id,
+            epoch: 0,
+            metadata_hash: 0,
+            target_epoch: 0,
+            target_at: 0,
+            members: BTreeMap::new(),
+            static_members: HashMap::new(),
+            targets: BTreeMap::new(),
+            regexes: BTreeMap::new(),
+            holders: HashMap::new(),
+            subscribers: BTreeMap::new(),
+            behind: HashSet::new(),
+        }
+    }
+
+    /// Its name.
+    pub fn id(&self) -> &Arc<str> {
+        &self.id
+    }
+
+    /// Rises with everything that may change the target.
+    pub fn epoch(&self) -> i32 {
+        self.epoch
+    }
+
+    /// Of the topics that are subscribed to.
+    pub fn metadata_hash(&self) -> i64 {
+        self.metadata_hash
+    }
+
+    /// The epoch that the target was made for.
+    pub fn target_epoch(&self) -> i32 {
+        self.target_epoch
+    }
+
+    /// When the target was made.
+    pub fn target_at(&self) -> TimestampMs {
+        self.target_at
+    }
+
+    /// Where it stands.
+    pub fn state(&self) -> State {
+        match () {
+            () if self.members.is_empty() => State::Empty,
+            () if self.epoch > self.target_epoch => State::Assigning,
+            () if !self.behind.is_empty() => State::Reconciling,
+            () => State::Stable,
+        }
+    }
+
+    /// Its members, by id.
+    pub fn members(&self) -> &BTreeMap<Arc<str>, Member> {
+        &self.members
+    }
+
+    /// A static member's id.
+    pub fn static_member(&self, instance_id: &str) -> Option<&Arc<str>> {
+        self.static_members.get(instance_id)
+    }
+
+    /// What a member shall have; `None` before anything was meant for it.
+    pub fn target(&self, member: &str) -> Option<&Arc<TopicPartitions>> {
+        self.targets.get(member)
+    }
+
+    /// What a regular expression stood for when it was looked up last.
+    pub fn resolved(&self, regex: &str) -> Option<&Resolved> {
+        self.regexes.get(regex)
+    }
+
+    /// Whether nobody has a partition, nor has yet to give it up.
+    pub fn is_free(&self, topic: Uuid, partition: i32) -> bool {
+        !self.holders.contains_key(&(topic, partition))
+    }
+
+    /// The topics that members subscribe to, by name or by what their expressions stand for.
+    pub fn subscribed(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.subscribers.keys()
+    }
+
+    /// Whether a topic is subscribed to.
+    pub fn subscribes_to(&self, topic: &str) -> bool {
+        let named = self.subscribers.contains_key(topic);
+        let found = |resolved: &Resolved| resolved.topics.iter().any(|found| **found == *topic);
+        named || self.regexes.values().any(found)
+    }
+
+    /// The assignor that most members wish for; uniform if they wish for none.
+    pub fn assignor(&self) -> Assignor {
+        let mut votes: BTreeMap<&str, usize> = BTreeMap::new();
+        for wish in self
+            .members
+            .values()
+            .filter_map(|member| member.profile.assignor.as_deref())
+        {
+            *votes.entry(wish).or_default() += 1;
+        }
+        let most = votes.into_iter().rev().max_by_key(|(_, count)| *count);
+        let most = most.and_then(|(name, _)| Assignor::by_name(name));
+        most.unwrap_or_default()
+    }
+
+    /// Whether nothing is left of it: it was deleted.
+    pub fn is_gone(&self) -> bool {
+        self.epoch == 0 && self.members.is_empty()
+    }
+
+    /// A record of the group, live or while loading; others are none of its business.
+    pub fn replay(&mut self, record: &GroupRecord) {
+        match record {
+            GroupRecord::ConsumerGroupMetadata { value, .. } => {
+                self.epoch = value.as_ref().map_or(0, |value| value.epoch);
+                self.metadata_hash = value.as_ref().map_or(0, |value| value.metadata_hash);
+            }
+            GroupRecord::ConsumerGroupMemberMetadata { key, value } => {
+                let profile = value.as_ref().map(stored::profile);
+                self.set_profile(key.member_id.as_str().into(), profile);
+            }
+            GroupRecord::ConsumerGroupTargetAssignmentMetadata { value, .. } => {
+                self.target_epoch = value.as_ref().map_or(0, |value| value.assignment_epoch);
+                self.target_at = value.as_ref().map_or(0, |value| value.assignment_timestamp);
+                self.see_who_is_behind();
+            }
+            GroupRecord::ConsumerGroupTargetAssignmentMember { key, value } => {
+                let id = key.member_id.as_str().into();
+                match value {
+                    Some(value) => drop(self.targets.insert(id, stored::target(value).into())),
+                    None => drop(self.targets.remove(&id)),
+                }
+            }
+            GroupRecord::ConsumerGroupCurrentMemberAssignment { key, value } => {
+                let current = value.as_ref().map_or_else(Current::new, stored::current);
+                self.set_current(&key.member_id, current);
+            }
+            GroupRecord::ConsumerGroupRegularExpression { key, value } => {
+                let regex = key.regular_expression.as_str().into();
+                match value {
+                    Some(value) => drop(self.regexes.insert(regex, stored::resolved(value))),
+                    None => drop(self.regexes.remove(&regex)),
+                }
+            }
+            // Written by Kafka before 4.1; the hash has taken its place.
+            GroupRecord::ConsumerGroupPartitionMetadata { .. } => {}
+            GroupRecord::OffsetCommit { .. } | GroupRecord::GroupMetadata { .. } => {}
+        }
+    }
+
+    /// What the log said under a record's key before: replayed, it takes the record back.
+    pub fn before(&self, record: &GroupRecord) -> GroupRecord {
+        match record {
+            GroupRecord::ConsumerGroupMetadata { .. } => {
+                let value = (self.epoch != 0).then_some((self.epoch, self.metadata_hash));
+                stored::epoch_record(&self.id, value)
+            }
+            GroupRecord::ConsumerGroupMemberMetadata { key, .. } => {
+                let member = self.members.get(&*key.member_id);
+                let profile = member.map(|member| &member.profile);
+                stored::profile_record(&self.id, &key.member_id, profile)
+            }
+            GroupRecord::ConsumerGroupTargetAssignmentMetadata { .. } => {
+                let value = (self.target_epoch != 0).then_some((self.target_epoch, self.target_at));
+                stored::target_epoch_record(&self.id, value)
+            }
+            GroupRecord::ConsumerGroupTargetAssignmentMember { key, .. } => {
+                let target = self.target(&key.member_id).map(|target| &**target);
+                stored::target_record(&self.id, &key.member_id, target)
+            }
+            GroupRecord::ConsumerGroupCurrentMemberAssignment { key, .. } => {
+                let member = self.members.get(&*key.member_id);
+                let current = member.map(|member| &member.current);
+                let current = current.filter(|current| **current != Current::new());
+                stored::current_record(&self.id, &key.member_id, current)
+            }
+            GroupRecord::ConsumerGroupRegularExpression { key, .. } => {
+                let resolved = self.resolved(&key.regular_expression);
+                stored::resolved_record(&self.id, &key.regular_expression, resolved)
+            }
+            GroupRecord::ConsumerGroupPartitionMetadata { .. }
+            | GroupRecord::OffsetCommit { .. }
+            | GroupRecord::GroupMetadata { .. } => record.clone(),
+        }
+    }
+
+    fn set_profile(&mut self, id: Arc<str>, profile: Option<Profile>) {
+        if let Some(member) = self.members.get(&id) {
+            let old = member.profile.clone();
+            self.count_topics(&old, false);
+            if let Some(instance_id) = &old.instance_id
+                && self.static_members.get(instance_id) == Some(&id)
+            {
+                self.static_members.remove(instance_id);
+            }
+        }
+        let Some(profile) = profile else {
+            if let Some(member) = self.members.remove(&id) {
+                self.release(&member.current);
+            }
+            self.behind.remove(&id);
+            return;
+        };
+        self.count_topics(&profile, true);
+        if let Some(instance_id) = &profile.instance_id {
+            self.static_members.insert(instance_id.clone(), id.clone());
+        }
+        match self.members.get_mut(&id) {
+            Some(member) => member.profile = profile,
+            None => {
+                let current = Current::new();
+                self.members.insert(id.clone(), Member { profile, current });
+            }
+        }
+        self.see_if_behind(&id);
+    }
+
+    fn set_current(&mut self, id: &str, current: Current) {
+        let Some(member) = self.members.get_mut(id) else {
+            // Of a member that compaction has left a tombstone of.
+            return;
+        };
+        let old = std::mem::replace(&mut member.current, current.clone());
+        self.release(&old);
+        self.hold(&current);
+        let id: Arc<str> = id.into();
+        self.see_if_behind(&id);
+    }
+
+    fn hold(&mut self, current: &Current) {
+        for place in places(&current.assigned).chain(places(&current.revoking)) {
+            self.holders.insert(place, current.epoch);
+        }
+    }
+
+    /// While records are replayed, a partition may be taken by the next before the last lets go:
+    /// only who has it may.
+    fn release(&mut self, current: &Current) {
+        for place in places(&current.assigned).chain(places(&current.revoking)) {
+            if self.holders.get(&place) == Some(&current.epoch) {
+                self.holders.remove(&place);
+            }
+        }
+    }
+
+    fn count_topics(&mut self, profile: &Profile, more: bool) {
+        for topic in &*profile.topics {
+            let count = self.subscribers.entry(topic.clone()).or_default();
+            *count = match more {
+                true => *count + 1,
+                false => *count - 1,
+            };
+            if *count == 0 {
+                self.subscribers.remove(topic);
+            }
+        }
+    }
+
+    fn see_if_behind(&mut self, id: &Arc<str>) {
+        let has_reached = self.members[id].current.has_reached(self.target_epoch);
+        match has_reached {
+            true => drop(self.behind.remove(id)),
+            false => drop(self.behind.insert(id.clone())),
+        }
+    }
+
+    fn see_who_is_behind(&mut self) {
+        let target_epoch = self.target_epoch;
+        let behind = self.members.iter();
+        let behind = behind.filter(|(_, member)| !member.current.has_reached(target_epoch));
+        self.behind = behind.map(|(id, _)| id.clone()).collect();
+    }
+}
+
+impl Profile {
+    /// Whether it speaks the classic protocol.
+    pub fn is_classic(&self) -> bool {
+        self.classic.is_some()
+    }
+}
+
+impl Member {
+    /// It has left for a while and will be back: a static member.
+    pub fn is_away(&self) -> bool {
+        self.current.epoch == super::LEFT_FOR_A_WHILE
+    }
+
+    /// It has to give something up before it may go on.
+    pub fn is_asked_to_revoke(&self) -> bool {
+        self.current.progress == Progress::Unrevoked
+    }
+}
+
+fn places(held: &Held) -> impl Iterator<Item = (Uuid, i32)> {
+    held.iter()
+        .flat_map(|(topic, partitions)| partitions.keys().map(|partition| (*topic, *partition)))
+}
