@@ -18,6 +18,10 @@ pub struct Step<'a, F> {
     pub target_epoch: i32,
     /// The member's part of it.
     pub target: &'a Target,
+    /// The topics that it subscribes to now; the target may be of before.
+    pub subscribed: &'a BTreeSet<Uuid>,
+    /// Whether that has changed with this heartbeat.
+    pub has_changed: bool,
     /// What the member says that it has, if it says so in this heartbeat.
     pub owned: Option<&'a Target>,
     /// Whether nobody has a partition, nor is about to give it up.
@@ -34,17 +38,20 @@ impl<F: Fn(Uuid, i32) -> bool> Step<'_, F> {
     /// # Errors
     /// [`MustRejoin`] for a member that a later Kafka has left in a state we do not know.
     pub fn of(&self, current: &Current) -> Result<Current, MustRejoin> {
-        match current.progress {
-            Progress::Stable if current.epoch == self.target_epoch => Ok(current.clone()),
-            Progress::Stable | Progress::Unreleased => Ok(self.next(current, current.epoch)),
-            Progress::Unrevoked if self.still_has(&current.revoking) => Ok(current.clone()),
-            // It has given up what it had to, for the epoch after its own.
-            Progress::Unrevoked => Ok(self.next(current, current.epoch + 1)),
-            Progress::Unknown => match self.owned {
-                Some(owned) if owned.is_empty() => Ok(self.next(current, self.target_epoch)),
-                _ => Err(MustRejoin),
-            },
-        }
+        let stays = match current.progress {
+            Progress::Stable => current.epoch == self.target_epoch,
+            Progress::Unrevoked => self.still_has(&current.revoking),
+            Progress::Unreleased => false,
+            Progress::Unknown if self.owned.is_some_and(Target::is_empty) => {
+                return Ok(self.next(current, self.target_epoch));
+            }
+            Progress::Unknown => return Err(MustRejoin),
+        };
+        Ok(match (stays, self.has_changed) {
+            (true, true) => self.without_unsubscribed(current),
+            (true, false) => current.clone(),
+            (false, _) => self.next(current, current.epoch),
+        })
     }
 
     fn next(&self, current: &Current, epoch: i32) -> Current {
@@ -58,7 +65,7 @@ impl<F: Fn(Uuid, i32) -> bool> Step<'_, F> {
                 revoking,
             };
         }
-        let all_free = self.take_what_is_free(&mut assigned);
+        let all_free = self.take_what_is_free(current, &mut assigned);
         Current {
             epoch: self.target_epoch,
             previous_epoch: current.epoch,
@@ -71,11 +78,42 @@ impl<F: Fn(Uuid, i32) -> bool> Step<'_, F> {
         }
     }
 
+    /// The same step on its way, but for topics that are not subscribed to any more.
+    fn without_unsubscribed(&self, current: &Current) -> Current {
+        let (assigned, gone): (Held, Held) = current
+            .assigned
+            .clone()
+            .into_iter()
+            .partition(|(topic, _)| self.subscribed.contains(topic));
+        if gone.is_empty() {
+            return current.clone();
+        }
+        let mut revoking = current.revoking.clone();
+        for (topic, partitions) in gone {
+            revoking.entry(topic).or_default().extend(partitions);
+        }
+        let waits = self.still_has(&revoking);
+        Current {
+            previous_epoch: current.epoch,
+            progress: match waits {
+                true => Progress::Unrevoked,
+                false => current.progress,
+            },
+            assigned,
+            revoking: match waits {
+                true => revoking,
+                false => current.revoking.clone(),
+            },
+            ..current.clone()
+        }
+    }
+
     /// What stays, and what has to go.
     fn divide(&self, held: &Held) -> (Held, Held) {
         let (mut stays, mut goes) = (Held::new(), Held::new());
         for (topic, partitions) in held {
             let wanted = self.target.get(topic);
+            let wanted = wanted.filter(|_| self.subscribed.contains(topic));
             for (partition, epoch) in partitions {
                 let into = match wanted.is_some_and(|wanted| wanted.contains(partition)) {
                     true => &mut stays,
@@ -87,10 +125,12 @@ impl<F: Fn(Uuid, i32) -> bool> Step<'_, F> {
         (stays, goes)
     }
 
-    /// Whether that was all of the target.
-    fn take_what_is_free(&self, assigned: &mut Held) -> bool {
+    /// Whether that was all of the target. What the member itself has just given up is free.
+    fn take_what_is_free(&self, current: &Current, assigned: &mut Held) -> bool {
         let mut all = true;
-        for (topic, partitions) in self.target {
+        let wanted = self.target.iter();
+        for (topic, partitions) in wanted.filter(|(topic, _)| self.subscribed.contains(*topic)) {
+            let own = current.revoking.get(topic);
             for partition in partitions {
                 let has = assigned
                     .get(topic)
@@ -98,7 +138,8 @@ impl<F: Fn(Uuid, i32) -> bool> Step<'_, F> {
                 if has {
                     continue;
                 }
-                if (self.is_free)(*topic, *partition) {
+                let is_own = own.is_some_and(|own| own.contains_key(partition));
+                if is_own || (self.is_free)(*topic, *partition) {
                     let of_topic = assigned.entry(*topic).or_default();
                     of_topic.insert(*partition, self.target_epoch);
                 } else {
@@ -162,6 +203,8 @@ mod tests {
         let step = Step {
             target_epoch,
             target: &wanted,
+            subscribed: &BTreeSet::from([TOPIC]),
+            has_changed: false,
             owned: owned.as_ref(),
             is_free: |_, partition| !taken.contains(&partition),
         };
@@ -218,14 +261,45 @@ mod tests {
     fn a_state_of_a_later_kafka_begins_anew() {
         let unknown = at(2, Progress::from_code(9), &[(0, 1)], &[]);
         let wanted = target(&[0]);
+        let subscribed = BTreeSet::from([TOPIC]);
         let step = |owned| Step {
             target_epoch: 3,
             target: &wanted,
+            subscribed: &subscribed,
+            has_changed: false,
             owned,
             is_free: |_, _| true,
         };
         assert_eq!(step(None).of(&unknown), Err(MustRejoin));
         let none = Target::new();
         assert!(step(Some(&none)).of(&unknown).is_ok());
+    }
+
+    #[test]
+    fn topics_that_are_not_subscribed_to_any_more_go_at_once() {
+        let stable = at(2, Progress::Stable, &[(0, 1)], &[]);
+        let (wanted, subscribed) = (target(&[0]), BTreeSet::new());
+        let step = |owned| Step {
+            target_epoch: 2,
+            target: &wanted,
+            subscribed: &subscribed,
+            has_changed: true,
+            owned,
+            is_free: |_, _| true,
+        };
+        let asked = step(None).of(&stable).unwrap();
+        assert_eq!((asked.epoch, asked.progress), (2, Progress::Unrevoked));
+        assert_eq!(asked.revoking, held(&[(0, 1)]));
+        let none = Target::new();
+        let gone = step(Some(&none)).of(&stable).unwrap();
+        assert_eq!((gone.progress, gone.assigned.len()), (Progress::Stable, 0));
+    }
+
+    #[test]
+    fn what_was_given_up_and_is_wanted_again_comes_back() {
+        let asked = at(1, Progress::Unrevoked, &[(0, 1)], &[(1, 1)]);
+        let next = step(&asked, (3, &[0, 1]), Some(&[0]), &[1]);
+        assert_eq!((next.epoch, next.progress), (3, Progress::Stable));
+        assert_eq!(next.assigned, held(&[(0, 1), (1, 3)]));
     }
 }
