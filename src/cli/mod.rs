@@ -10,6 +10,7 @@ mod consume;
 mod doctor;
 mod dump_log;
 mod error;
+mod group;
 mod host;
 mod output;
 mod probe;
@@ -64,6 +65,8 @@ enum Command {
     Serve(serve::ServeArgs),
     #[command(subcommand)]
     Topic(topic::TopicCommand),
+    #[command(subcommand)]
+    Group(group::GroupCommand),
     Produce(produce::ProduceArgs),
     Consume(consume::ConsumeArgs),
     DumpLog(dump_log::DumpLogArgs),
@@ -80,6 +83,7 @@ impl Cli {
             None => serve::run(&self.serve),
             Some(Command::Serve(args)) => serve::run(&args),
             Some(Command::Topic(command)) => topic::run(command),
+            Some(Command::Group(command)) => group::run(command),
             Some(Command::Produce(args)) => produce::run(args),
             Some(Command::Consume(args)) => consume::run(args),
             Some(Command::DumpLog(args)) => dump_log::run(&args),
@@ -123,6 +127,7 @@ A first tour:
   seq 1000 | klamm produce orders              write a thousand records
   klamm consume orders --from-beginning -n 5   read five of them
   klamm topic describe orders                  leaders, replicas, offsets
+  klamm group describe billing                 how far consumers are behind
   klamm dump-log klamm-data/orders-0           what lies on disk
   klamm bench small-requests                   how fast it is
 

@@ -1,6 +1,11 @@
-//! Administration: topics, configs, offsets, the cluster itself.
+//! Administration: topics, configs, offsets, groups, the cluster itself.
 
+mod committed;
 mod configs;
+mod consumer_protocol;
+mod coordinators;
+mod group_descriptions;
+mod groups;
 mod offsets;
 mod topics;
 
@@ -13,7 +18,11 @@ use crate::protocol::message::describe_log_dirs::{
     DescribeLogDirsRequest, DescribeLogDirsResponse,
 };
 
+pub use committed::CommittedOffset;
 pub use configs::{ConfigChange, ConfigEntry, ConfigResource};
+pub use coordinators::{Coordinator, GroupOutcome};
+pub use group_descriptions::{GroupDescription, GroupMember};
+pub use groups::{GroupFilter, GroupListing, GroupListings, GroupMemberId, MemberOutcome};
 pub use offsets::{OffsetAndTimestamp, OffsetSpec, PartitionOutcome};
 pub use topics::{CreatedTopic, NewTopic, TopicOutcome};
 

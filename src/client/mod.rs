@@ -7,7 +7,7 @@
 //! - [`Cluster`]: bootstrap, metadata, leaders, retries; shared by everything below.
 //! - [`Producer`]: records into batches, batches to leaders, with retries and idempotence.
 //! - [`Consumer`]: assigned partitions from a position on, without a group.
-//! - [`Admin`]: topics, configs, offsets.
+//! - [`Admin`]: topics, configs, offsets, groups.
 //!
 //! Not there yet: TLS, SASL, consumer groups, transactions, fetch sessions.
 
@@ -25,8 +25,10 @@ mod versions;
 
 pub use address::Address;
 pub use admin::{
-    Admin, ConfigChange, ConfigEntry, ConfigResource, CreatedTopic, NewTopic, OffsetAndTimestamp,
-    OffsetSpec, PartitionOutcome, TopicOutcome,
+    Admin, CommittedOffset, ConfigChange, ConfigEntry, ConfigResource, Coordinator, CreatedTopic,
+    GroupDescription, GroupFilter, GroupListing, GroupListings, GroupMember, GroupMemberId,
+    GroupOutcome, MemberOutcome, NewTopic, OffsetAndTimestamp, OffsetSpec, PartitionOutcome,
+    TopicOutcome,
 };
 pub use cluster::{AutoCreate, Cluster, ClusterSettings, Target};
 pub use connection::{
