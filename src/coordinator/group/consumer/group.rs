@@ -93,7 +93,7 @@ pub struct Resolved {
 }
 
 /// A consumer group. Owned by the core of its `__consumer_offsets` partition.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Group {
     id: Arc<str>,
     /// Rises with everything that may change the target.

@@ -1,0 +1,329 @@
+//! Members as clients see themselves, against the group: in random order, with lost answers and
+//! failing appends.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::group::{Group, State};
+use super::heartbeat::{
+    Heartbeat, HeartbeatRequest, Refused, Told, Topics, fence, finish, heartbeat, install, refresh,
+    spec,
+};
+use super::reconcile::Target;
+use super::tx::Tx;
+use crate::coordinator::group::record::GroupRecord;
+use crate::model::Uuid;
+use crate::protocol::error_code::ErrorCode;
+
+impl Topics for BTreeMap<&'static str, u32> {
+    fn by_name(&self, name: &str) -> Option<(Uuid, u32)> {
+        let partitions = *self.get(name)?;
+        let id = Uuid::from_u128(name.bytes().fold(7, |id, byte| id * 256 + u128::from(byte)));
+        Some((id, partitions))
+    }
+}
+
+/// A group, its log, and the cluster's topics.
+struct Cluster {
+    group: Group,
+    log: Vec<GroupRecord>,
+    topics: BTreeMap<&'static str, u32>,
+}
+
+/// A consumer.
+#[derive(Clone, Debug)]
+struct Client {
+    id: Arc<str>,
+    instance_id: Option<Arc<str>>,
+    epoch: i32,
+    owned: Target,
+    topics: Vec<Arc<str>>,
+}
+
+impl Cluster {
+    fn new() -> Self {
+        Self {
+            group: Group::new("g".into()),
+            log: Vec::new(),
+            topics: BTreeMap::from([("a", 4), ("b", 3)]),
+        }
+    }
+
+    /// A heartbeat with its target, if it needs one, in one breath.
+    fn take(&mut self, request: HeartbeatRequest) -> Result<Told, Refused> {
+        let mut tx = Tx::default();
+        let told = self.plan(request, &mut tx);
+        match told {
+            Ok(_) => self.log.append(&mut tx.records),
+            Err(_) => tx.undo(&mut self.group),
+        }
+        told
+    }
+
+    fn plan(&mut self, request: HeartbeatRequest, tx: &mut Tx) -> Result<Told, Refused> {
+        let Self { group, topics, .. } = self;
+        match heartbeat(group, request, 1000, topics, tx)? {
+            Heartbeat::Done(told) => Ok(told),
+            Heartbeat::NeedsTarget(pending) => {
+                let (assignor, spec) = spec(group, topics);
+                let assignment = assignor.assign(&spec).expect("its topics are known");
+                install(group, group.epoch(), &assignment, 0, tx);
+                finish(group, pending, topics, tx)
+            }
+        }
+    }
+
+    /// What the log says.
+    fn restored(&self) -> Group {
+        let mut group = Group::new("g".into());
+        self.log.iter().for_each(|record| group.replay(record));
+        group
+    }
+}
+
+impl Client {
+    fn new(id: &str, topics: &[&str]) -> Self {
+        Self {
+            id: id.into(),
+            instance_id: None,
+            epoch: 0,
+            owned: Target::new(),
+            topics: topics.iter().map(|name| Arc::from(*name)).collect(),
+        }
+    }
+
+    fn request(&self) -> HeartbeatRequest {
+        let joins = self.epoch == 0;
+        HeartbeatRequest {
+            member_id: self.id.clone(),
+            epoch: self.epoch,
+            instance_id: self.instance_id.clone(),
+            rack_id: None,
+            rebalance_timeout_ms: joins.then_some(60_000),
+            client_id: "client".into(),
+            client_host: "/127.0.0.1".into(),
+            topics: joins.then(|| self.topics.clone()),
+            assignor: None,
+            owned: Some(self.owned.clone()),
+        }
+    }
+
+    /// Takes what it was told: what it has to give up, it has given up at once.
+    fn hear(&mut self, told: Told) {
+        self.epoch = told.epoch;
+        if let Some(assigned) = told.assigned {
+            let sets = assigned.into_iter();
+            self.owned = sets
+                .map(|(topic, partitions)| (topic, partitions.into_iter().collect()))
+                .collect();
+        }
+    }
+
+    fn beat(&mut self, cluster: &mut Cluster) -> Result<(), ErrorCode> {
+        match cluster.take(self.request()) {
+            Ok(told) => {
+                self.hear(told);
+                Ok(())
+            }
+            Err(refused) => {
+                (self.epoch, self.owned) = (0, Target::new());
+                Err(refused.code)
+            }
+        }
+    }
+
+    fn count(&self) -> usize {
+        self.owned.values().map(BTreeSet::len).sum()
+    }
+}
+
+fn settle(clients: &mut [Client], cluster: &mut Cluster) {
+    for _ in 0..8 {
+        for client in &mut *clients {
+            client.beat(cluster).expect("it is in");
+        }
+    }
+    assert_eq!(cluster.group.state(), State::Stable);
+}
+
+#[test]
+fn members_share_what_there_is() {
+    let mut cluster = Cluster::new();
+    let mut clients = vec![Client::new("1", &["a", "b"])];
+    clients[0].beat(&mut cluster).unwrap();
+    assert_eq!(
+        clients[0].count(),
+        7,
+        "the first gets all with its first answer"
+    );
+    clients.push(Client::new("2", &["a", "b"]));
+    clients[1].beat(&mut cluster).unwrap();
+    assert_eq!(clients[1].count(), 0, "nothing has been given up yet");
+    assert_eq!(cluster.group.state(), State::Reconciling);
+    settle(&mut clients, &mut cluster);
+    assert_eq!(clients[0].count() + clients[1].count(), 7);
+    assert!(clients[0].count().abs_diff(clients[1].count()) <= 1);
+    assert_eq!(cluster.restored(), cluster.group);
+}
+
+#[test]
+fn who_is_behind_or_ahead_is_fenced() {
+    let mut cluster = Cluster::new();
+    let mut client = Client::new("1", &["a"]);
+    client.beat(&mut cluster).unwrap();
+    let mut ahead = client.clone();
+    ahead.epoch += 1;
+    assert_eq!(ahead.beat(&mut cluster), Err(ErrorCode::FencedMemberEpoch));
+    let mut stranger = client.clone();
+    stranger.id = "2".into();
+    assert_eq!(stranger.beat(&mut cluster), Err(ErrorCode::UnknownMemberId));
+    assert_eq!(client.beat(&mut cluster), Ok(()));
+}
+
+#[test]
+fn new_partitions_are_dealt_out() {
+    let mut cluster = Cluster::new();
+    let mut clients = vec![Client::new("1", &["a"]), Client::new("2", &["a"])];
+    clients[0].beat(&mut cluster).unwrap();
+    clients[1].beat(&mut cluster).unwrap();
+    settle(&mut clients, &mut cluster);
+    cluster.topics.insert("a", 8);
+    let mut tx = Tx::default();
+    refresh(&mut cluster.group, &cluster.topics, &mut tx);
+    cluster.log.append(&mut tx.records);
+    settle(&mut clients, &mut cluster);
+    assert_eq!((clients[0].count(), clients[1].count()), (4, 4));
+}
+
+#[test]
+fn a_static_member_finds_its_part_again() {
+    let mut cluster = Cluster::new();
+    let mut one = Client::new("1", &["a"]);
+    one.instance_id = Some("i".into());
+    let mut two = Client::new("2", &["a"]);
+    one.beat(&mut cluster).unwrap();
+    two.beat(&mut cluster).unwrap();
+    let mut clients = vec![one, two];
+    settle(&mut clients, &mut cluster);
+    let before = clients[0].owned.clone();
+    let mut impostor = clients[0].clone();
+    (impostor.id, impostor.epoch, impostor.owned) = ("3".into(), 0, Target::new());
+    assert_eq!(
+        impostor.clone().beat(&mut cluster),
+        Err(ErrorCode::UnreleasedInstanceId)
+    );
+    clients[0].epoch = super::LEFT_FOR_A_WHILE;
+    clients[0].beat(&mut cluster).unwrap();
+    let epoch = cluster.group.epoch();
+    impostor.beat(&mut cluster).unwrap();
+    assert_eq!(impostor.owned, before);
+    assert_eq!(cluster.group.epoch(), epoch, "nobody else notices");
+    assert_eq!(cluster.restored(), cluster.group);
+}
+
+/// Xorshift; the seed is printed with a failure.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % bound as u64) as usize
+    }
+}
+
+#[test]
+fn nothing_has_two_owners_whatever_happens() {
+    for seed in 1..=200 {
+        let dice = Dice(seed * 0x9e37_79b9_7f4a_7c15);
+        let outcome = std::panic::catch_unwind(|| random_walk(dice));
+        assert!(outcome.is_ok(), "seed {seed}");
+    }
+}
+
+fn random_walk(mut dice: Dice) {
+    let mut cluster = Cluster::new();
+    let mut clients: Vec<Client> = Vec::new();
+    let mut born = 0;
+    for _ in 0..300 {
+        let whose = dice.below(clients.len().max(1));
+        match dice.below(20) {
+            0 | 1 if clients.len() < 8 => {
+                born += 1;
+                let topics: &[&str] = [&["a", "b"][..], &["a"], &["b"]][dice.below(3)];
+                clients.push(Client::new(&format!("{born}"), topics));
+            }
+            2 if !clients.is_empty() => {
+                let mut client = clients.remove(whose);
+                if client.epoch > 0 {
+                    client.epoch = -1;
+                    client.beat(&mut cluster).expect("it was in");
+                }
+            }
+            3 if !clients.is_empty() => {
+                // It was silent: its partitions are not its any more.
+                let client = &mut clients[whose];
+                if client.epoch > 0 {
+                    let mut tx = Tx::default();
+                    fence(&mut cluster.group, &client.id, &cluster.topics, &mut tx);
+                    cluster.log.append(&mut tx.records);
+                    (client.epoch, client.owned) = (0, Target::new());
+                }
+            }
+            4 => {
+                let more = cluster.topics["a"] + 1;
+                if more < 12 {
+                    cluster.topics.insert("a", more);
+                    let mut tx = Tx::default();
+                    refresh(&mut cluster.group, &cluster.topics, &mut tx);
+                    cluster.log.append(&mut tx.records);
+                }
+            }
+            5 if !clients.is_empty() => {
+                // The log does not take it: all is as before, and the client tries again.
+                let before = cluster.group.clone();
+                let mut tx = Tx::default();
+                let _ = cluster.plan(clients[whose].request(), &mut tx);
+                tx.undo(&mut cluster.group);
+                assert_eq!(cluster.group, before);
+            }
+            6 if !clients.is_empty() => {
+                // The answer is lost.
+                let _ = cluster.take(clients[whose].request());
+            }
+            _ if !clients.is_empty() => {
+                let _ = clients[whose].beat(&mut cluster);
+            }
+            _ => {}
+        }
+        check(&clients, &cluster);
+    }
+    // Who was fenced, or lost an answer to its joining, is in again after a while.
+    for _ in 0..20 {
+        for client in &mut clients {
+            if client.beat(&mut cluster) == Err(ErrorCode::FencedMemberEpoch) {
+                let mut tx = Tx::default();
+                fence(&mut cluster.group, &client.id, &cluster.topics, &mut tx);
+                cluster.log.append(&mut tx.records);
+            }
+        }
+        check(&clients, &cluster);
+    }
+    if !clients.is_empty() {
+        assert_eq!(cluster.group.state(), State::Stable);
+    }
+}
+
+fn check(clients: &[Client], cluster: &Cluster) {
+    let mut owners: BTreeMap<(Uuid, i32), &Arc<str>> = BTreeMap::new();
+    for client in clients {
+        for (topic, partitions) in &client.owned {
+            for partition in partitions {
+                let other = owners.insert((*topic, *partition), &client.id);
+                assert_eq!(other, None, "{topic}-{partition} is also {}'s", client.id);
+            }
+        }
+    }
+    assert_eq!(cluster.restored(), cluster.group);
+}
