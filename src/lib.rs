@@ -12,8 +12,9 @@
 //! 3. [`metadata`]: the cluster's state as records, image and controller (pure). [`log`]: one
 //!    partition on disk. [`client`]: speaks the protocol to any Kafka broker. [`probe`]: what this
 //!    machine can do, measured by plain programs.
-//! 4. [`partition`]: leadership, high watermark and waiting requests of one partition. [`doctor`]:
-//!    what of this host should be changed, and how.
+//! 4. [`partition`]: leadership, high watermark and waiting requests of one partition.
+//!    [`coordinator`]: consumer groups and their offsets (pure). [`doctor`]: what of this host
+//!    should be changed, and how.
 //! 5. [`shard`]: the one actor of a core, owner of its partitions.
 //! 6. [`broker`]: the Kafka server: connections, one file per API. [`mod@bench`]: load and
 //!    measurement of any Kafka broker, above [`client`] alone.
@@ -24,6 +25,7 @@ pub mod broker;
 pub mod cli;
 pub mod client;
 pub mod config;
+pub mod coordinator;
 pub mod doctor;
 pub mod log;
 pub mod metadata;

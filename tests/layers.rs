@@ -12,7 +12,7 @@ const LAYERS: &[&[&str]] = &[
     &["config"],
     &["protocol", "runtime"],
     &["metadata", "log", "client", "probe"],
-    &["partition", "doctor"],
+    &["partition", "coordinator", "doctor"],
     &["shard"],
     &["broker", "bench"],
     &["cli"],
@@ -25,6 +25,7 @@ const PURE: &[&str] = &[
     "protocol",
     "metadata",
     "partition",
+    "coordinator",
 ];
 /// Rooms that decide but never wait: a borrow of their state cannot cross an await.
 const AWAITLESS: &[&str] = &[
@@ -34,6 +35,7 @@ const AWAITLESS: &[&str] = &[
     "protocol",
     "metadata",
     "partition",
+    "coordinator",
 ];
 /// Columns that keep their distance although the layer order would allow it.
 const APART: &[(&str, &str)] = &[
@@ -45,6 +47,9 @@ const APART: &[(&str, &str)] = &[
     ("bench", "log"),
     ("bench", "metadata"),
     ("bench", "runtime"),
+    ("coordinator", "config"),
+    ("coordinator", "log"),
+    ("coordinator", "client"),
     ("protocol", "config"),
     ("probe", "runtime"),
     ("probe", "config"),
