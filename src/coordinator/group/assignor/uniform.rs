@@ -10,7 +10,6 @@
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BinaryHeap};
-use std::mem;
 use std::ops::Range;
 
 use super::{AssignError, GroupSpec, MemberSpec, Subscription, TopicPartitions, subscribers};
@@ -212,7 +211,7 @@ impl<'a> Ledger<'a> {
 
     /// Makes the member the owner, whoever was.
     fn give(&mut self, number: usize, member: usize) {
-        let previous = mem::replace(&mut self.owners[number], Some(member));
+        let previous = self.owners[number].replace(member);
         if let Some(previous) = previous {
             self.loads[previous] -= 1;
         }

@@ -12,8 +12,6 @@ use crate::protocol::error_code::ErrorCode;
 /// A JoinGroup, with what the broker knows of who sends it.
 #[derive(Clone, Debug)]
 pub struct JoinRequest {
-    /// Whom to answer.
-    pub ticket: Ticket,
     /// Empty: the member has none yet.
     pub member_id: Arc<str>,
     /// The id it gets if it has none: unique, made of its `client.id` or instance id.
@@ -42,9 +40,8 @@ pub struct JoinRequest {
 
 impl Group {
     /// A member joins. Answered now or when the rebalance is through.
-    pub fn join(&mut self, request: JoinRequest, cx: &mut Cx<'_>) -> Append {
+    pub fn join(&mut self, ticket: Ticket, request: JoinRequest, cx: &mut Cx<'_>) -> Append {
         if !self.has_room_for(&request.member_id, cx.config.members_max) {
-            let ticket = request.ticket;
             // The member may be one of those that the group had before it was made smaller.
             self.dismiss(&request.member_id, cx);
             refuse(ticket, "".into(), ErrorCode::GroupMaxSizeReached, cx);
@@ -52,25 +49,25 @@ impl Group {
         }
         let id = request.member_id.clone();
         if self.state == State::Dead {
-            refuse(request.ticket, id, ErrorCode::CoordinatorNotAvailable, cx);
+            refuse(ticket, id, ErrorCode::CoordinatorNotAvailable, cx);
             return Append::Nothing;
         }
         if !self.supports(&request.protocol_type, &request.protocols) {
-            refuse(request.ticket, id, ErrorCode::InconsistentGroupProtocol, cx);
+            refuse(ticket, id, ErrorCode::InconsistentGroupProtocol, cx);
             return Append::Nothing;
         }
         match (id.is_empty(), &request.instance_id) {
             (true, Some(instance_id)) => match self.static_members.get(instance_id).cloned() {
-                Some(old_id) => self.replace(old_id, request, cx),
-                None => self.add(request.new_member_id.clone(), request, cx),
+                Some(old_id) => self.replace(old_id, ticket, request, cx),
+                None => self.add(request.new_member_id.clone(), ticket, request, cx),
             },
-            (true, None) if request.must_know_its_id => self.give_id(&request, cx),
-            (true, None) => self.add(request.new_member_id.clone(), request, cx),
+            (true, None) if request.must_know_its_id => self.give_id(ticket, &request, cx),
+            (true, None) => self.add(request.new_member_id.clone(), ticket, request, cx),
             (false, _) if self.pending_joins.contains_key(&id) => {
                 self.remove_pending_join(&id, cx);
-                self.add(id, request, cx)
+                self.add(id, ticket, request, cx)
             }
-            (false, _) => self.rejoin(request, cx),
+            (false, _) => self.rejoin(ticket, request, cx),
         }
     }
 
@@ -88,17 +85,23 @@ impl Group {
         }
     }
 
-    fn give_id(&mut self, request: &JoinRequest, cx: &mut Cx<'_>) -> Append {
+    fn give_id(&mut self, ticket: Ticket, request: &JoinRequest, cx: &mut Cx<'_>) -> Append {
         let id = request.new_member_id.clone();
         let timer = cx.session_timer(&self.id, &id);
         let deadline = cx.now + i64::from(request.session_timeout_ms);
         cx.timers.set(timer, deadline);
         self.pending_joins.insert(id.clone(), timer);
-        refuse(request.ticket, id, ErrorCode::MemberIdRequired, cx);
+        refuse(ticket, id, ErrorCode::MemberIdRequired, cx);
         Append::Nothing
     }
 
-    fn add(&mut self, id: Arc<str>, request: JoinRequest, cx: &mut Cx<'_>) -> Append {
+    fn add(
+        &mut self,
+        id: Arc<str>,
+        ticket: Ticket,
+        request: JoinRequest,
+        cx: &mut Cx<'_>,
+    ) -> Append {
         if self.members.is_empty() {
             self.protocol_type = Some(request.protocol_type);
         }
@@ -119,17 +122,17 @@ impl Group {
             assignment: Default::default(),
             session,
             is_new: true,
-            joining: Some(request.ticket),
+            joining: Some(ticket),
             syncing: None,
         });
         self.rebalance_or_complete_join(&why, cx)
     }
 
     /// A member that is known by its id.
-    fn rejoin(&mut self, request: JoinRequest, cx: &mut Cx<'_>) -> Append {
+    fn rejoin(&mut self, ticket: Ticket, request: JoinRequest, cx: &mut Cx<'_>) -> Append {
         let id = request.member_id.clone();
         if let Err(error) = self.check_member(&id, request.instance_id.as_deref()) {
-            refuse(request.ticket, id, error, cx);
+            refuse(ticket, id, error, cx);
             return Append::Nothing;
         }
         let is_leader = self.is_leader(&id);
@@ -137,18 +140,18 @@ impl Group {
         let why = match self.state {
             State::PreparingRebalance => format!("{id} joins again"),
             // Its answer was lost, or a follower asks for the generation: nothing has changed.
-            State::CompletingRebalance if same => return self.tell(&id, request.ticket, cx),
-            State::Stable if same && !is_leader => return self.tell(&id, request.ticket, cx),
+            State::CompletingRebalance if same => return self.tell(&id, ticket, cx),
+            State::Stable if same && !is_leader => return self.tell(&id, ticket, cx),
             // The leader knows of what changes the assignment though no member changed.
             State::Stable if is_leader => format!("its leader {id} joins again"),
             State::CompletingRebalance | State::Stable => format!("{id} offers other protocols"),
             State::Empty | State::Dead => {
-                refuse(request.ticket, id, ErrorCode::UnknownMemberId, cx);
+                refuse(ticket, id, ErrorCode::UnknownMemberId, cx);
                 return Append::Nothing;
             }
         };
         let why = why + &because(request.reason.as_deref());
-        self.update(&id, request, cx);
+        self.update(&id, ticket, request, cx);
         self.rebalance_or_complete_join(&why, cx)
     }
 
@@ -158,7 +161,7 @@ impl Group {
     }
 
     /// Takes what a member says of itself now, and has it wait.
-    fn update(&mut self, id: &str, request: JoinRequest, cx: &mut Cx<'_>) {
+    fn update(&mut self, id: &str, ticket: Ticket, request: JoinRequest, cx: &mut Cx<'_>) {
         // A JoinGroup that it sent before and gave up.
         let gone = JoinAnswer::refused(request.member_id, ErrorCode::RebalanceInProgress);
         self.answer_join(id, gone, cx);
@@ -167,7 +170,7 @@ impl Group {
         std::mem::swap(&mut member.protocols, &mut protocols);
         member.rebalance_timeout_ms = request.rebalance_timeout_ms;
         member.session_timeout_ms = request.session_timeout_ms;
-        member.joining = Some(request.ticket);
+        member.joining = Some(ticket);
         let offered = member.protocols.clone();
         self.joining += 1;
         self.count_protocols(&protocols, -1);
@@ -175,7 +178,13 @@ impl Group {
     }
 
     /// A static member comes back without its id: it gets a new one, and the old one is fenced.
-    fn replace(&mut self, old_id: Arc<str>, request: JoinRequest, cx: &mut Cx<'_>) -> Append {
+    fn replace(
+        &mut self,
+        old_id: Arc<str>,
+        ticket: Ticket,
+        request: JoinRequest,
+        cx: &mut Cx<'_>,
+    ) -> Append {
         let new_id = request.new_member_id.clone();
         let old_leader = self.leader.clone();
         let before = self.rename(&old_id, new_id.clone(), cx);
@@ -186,7 +195,7 @@ impl Group {
             "static member {instance_id} comes back as {new_id}{}",
             because(request.reason.as_deref())
         );
-        self.update(&new_id, request, cx);
+        self.update(&new_id, ticket, request, cx);
         match self.state {
             State::Stable if self.protocol_name.as_ref() == Some(&self.select_protocol()) => {
                 Append::Replacement(Replacement {

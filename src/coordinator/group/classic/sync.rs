@@ -13,8 +13,6 @@ use crate::protocol::error_code::ErrorCode;
 /// A SyncGroup.
 #[derive(Clone, Debug)]
 pub struct SyncRequest {
-    /// Whom to answer.
-    pub ticket: Ticket,
     /// Who asks.
     pub member_id: Arc<str>,
     /// Of a static member.
@@ -31,17 +29,17 @@ pub struct SyncRequest {
 
 impl Group {
     /// A member syncs. Answered now, or once the leader's assignment is in the log.
-    pub fn sync(&mut self, request: SyncRequest, cx: &mut Cx<'_>) -> Append {
+    pub fn sync(&mut self, ticket: Ticket, request: SyncRequest, cx: &mut Cx<'_>) -> Append {
         if let Err(error) = self.check_sync(&request) {
-            refuse(request.ticket, error, cx);
+            refuse(ticket, error, cx);
             return Append::Nothing;
         }
         match self.state {
             State::PreparingRebalance => {
-                refuse(request.ticket, ErrorCode::RebalanceInProgress, cx);
+                refuse(ticket, ErrorCode::RebalanceInProgress, cx);
                 Append::Nothing
             }
-            State::CompletingRebalance => self.await_assignment(request, cx),
+            State::CompletingRebalance => self.await_assignment(ticket, request, cx),
             State::Stable => {
                 self.pending_syncs.remove(&request.member_id);
                 let member = &self.members[&request.member_id];
@@ -51,7 +49,7 @@ impl Group {
                     protocol_name: self.protocol_name.clone(),
                     assignment: member.assignment.clone(),
                 };
-                cx.answers.push((request.ticket, Answer::Sync(answer)));
+                cx.answers.push((ticket, Answer::Sync(answer)));
                 Append::Nothing
             }
             State::Empty | State::Dead => unreachable!("a member was found in it"),
@@ -85,10 +83,15 @@ impl Group {
         }
     }
 
-    fn await_assignment(&mut self, request: SyncRequest, cx: &mut Cx<'_>) -> Append {
+    fn await_assignment(
+        &mut self,
+        ticket: Ticket,
+        request: SyncRequest,
+        cx: &mut Cx<'_>,
+    ) -> Append {
         let member = self.members.get_mut(&request.member_id);
         let member = member.expect("it was checked");
-        if let Some(before) = member.syncing.replace(request.ticket) {
+        if let Some(before) = member.syncing.replace(ticket) {
             // Its client has given that one up.
             refuse(before, ErrorCode::RebalanceInProgress, cx);
         }

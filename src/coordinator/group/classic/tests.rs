@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::super::answer::{Answer, JoinAnswer, SyncAnswer, Ticket};
 use super::super::config::GroupConfig;
-use super::super::effects::{Append, Assignment, Cx, Deadline};
+use super::super::effects::{Append, Cx, Deadline};
 use super::*;
 use crate::coordinator::timers::Timers;
 
@@ -16,6 +16,7 @@ struct Bench {
     answers: Vec<(Ticket, Answer)>,
     now: TimestampMs,
     tickets: u64,
+    born: u64,
     /// What was written last.
     written: Option<Snapshot>,
     log_fails: bool,
@@ -41,6 +42,7 @@ impl Bench {
             answers,
             now: 0,
             tickets: 0,
+            born: 0,
             written: None,
             log_fails: false,
         }
@@ -86,11 +88,10 @@ impl Bench {
     }
 
     fn request(&mut self, id: &str, offers: &[&str]) -> JoinRequest {
-        let ticket = self.ticket();
+        self.born += 1;
         JoinRequest {
-            ticket,
             member_id: id.into(),
-            new_member_id: format!("m{}", ticket.0).into(),
+            new_member_id: format!("m{}", self.born).into(),
             instance_id: None,
             client_id: "client".into(),
             client_host: "/127.0.0.1".into(),
@@ -105,8 +106,8 @@ impl Bench {
     }
 
     fn join(&mut self, request: JoinRequest) -> Ticket {
-        let ticket = request.ticket;
-        let append = self.with(|group, cx| group.join(request, cx));
+        let ticket = self.ticket();
+        let append = self.with(|group, cx| group.join(ticket, request, cx));
         self.write(append);
         ticket
     }
@@ -124,7 +125,6 @@ impl Bench {
     fn sync(&mut self, id: &str, assignments: &[(&Arc<str>, &'static str)]) -> Ticket {
         let ticket = self.ticket();
         let request = SyncRequest {
-            ticket,
             member_id: id.into(),
             instance_id: None,
             generation: self.group.generation(),
@@ -135,7 +135,7 @@ impl Bench {
                 .map(|(id, bytes)| ((*id).clone(), Bytes::from_static(bytes.as_bytes())))
                 .collect(),
         };
-        let append = self.with(|group, cx| group.sync(request, cx));
+        let append = self.with(|group, cx| group.sync(ticket, request, cx));
         self.write(append);
         ticket
     }

@@ -236,7 +236,7 @@ impl Dice {
 #[test]
 fn nothing_has_two_owners_whatever_happens() {
     for seed in 1..=200 {
-        let dice = Dice(seed * 0x9e37_79b9_7f4a_7c15);
+        let dice = Dice(0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(seed));
         let outcome = std::panic::catch_unwind(|| random_walk(dice));
         assert!(outcome.is_ok(), "seed {seed}");
     }
@@ -259,6 +259,11 @@ fn random_walk(mut dice: Dice) {
                 if client.epoch > 0 {
                     client.epoch = -1;
                     client.beat(&mut cluster).expect("it was in");
+                } else if cluster.group.members().contains_key(&client.id) {
+                    // It never heard that it was in; its session ends.
+                    let mut tx = Tx::default();
+                    fence(&mut cluster.group, &client.id, &cluster.topics, &mut tx);
+                    cluster.log.append(&mut tx.records);
                 }
             }
             3 if !clients.is_empty() => {

@@ -21,8 +21,6 @@ pub enum Call {
     Sync(Arc<str>, SyncRequest),
     /// A member is alive.
     Heartbeat {
-        /// Whom to answer.
-        ticket: Ticket,
         /// Its group.
         group: Arc<str>,
         /// Who it is.
@@ -33,17 +31,15 @@ pub enum Call {
         generation: i32,
     },
     /// Members leave.
-    Leave(Ticket, Arc<str>, LeaveRequest),
+    Leave(Arc<str>, LeaveRequest),
     /// Offsets are committed.
     Commit(CommitRequest),
     /// Committed offsets are asked for.
     Fetch(FetchRequest),
     /// A group is deleted, its offsets with it.
-    Delete(Ticket, Arc<str>),
+    Delete(Arc<str>),
     /// Offsets of a group are deleted.
     DeleteOffsets {
-        /// Whom to answer.
-        ticket: Ticket,
         /// Its name.
         group: Arc<str>,
         /// Topics and partitions.
@@ -53,13 +49,12 @@ pub enum Call {
 
 impl Coordinator {
     /// Takes a call.
-    pub fn call(&mut self, call: Call, now: TimestampMs) -> Turn {
+    pub fn call(&mut self, ticket: Ticket, call: Call, now: TimestampMs) -> Turn {
         let mut turn = Turn::default();
         match call {
-            Call::Join(group, request) => self.join(group, request, now, &mut turn),
-            Call::Sync(group, request) => self.sync(&group, request, now, &mut turn),
+            Call::Join(group, request) => self.join(ticket, group, request, now, &mut turn),
+            Call::Sync(group, request) => self.sync(ticket, &group, request, now, &mut turn),
             Call::Heartbeat {
-                ticket,
                 group,
                 member_id,
                 instance_id,
@@ -73,39 +68,44 @@ impl Coordinator {
                 let code = code.err().unwrap_or(ErrorCode::None);
                 turn.answers.push((ticket, Answer::Heartbeat(code)));
             }
-            Call::Leave(ticket, group, request) => {
+            Call::Leave(group, request) => {
                 self.leave(ticket, &group, &request, now, &mut turn);
             }
-            Call::Commit(request) => self.commit(request, now, &mut turn),
-            Call::Fetch(request) => self.fetch(request, &mut turn),
-            Call::Delete(ticket, group) => self.delete(ticket, &group, &mut turn),
-            Call::DeleteOffsets {
-                ticket,
-                group,
-                places,
-            } => self.delete_offsets(ticket, &group, &places, &mut turn),
+            Call::Commit(request) => self.commit(ticket, request, now, &mut turn),
+            Call::Fetch(request) => self.fetch(ticket, request, &mut turn),
+            Call::Delete(group) => self.delete(ticket, &group, &mut turn),
+            Call::DeleteOffsets { group, places } => {
+                self.delete_offsets(ticket, &group, &places, &mut turn)
+            }
         }
         turn
     }
 
-    fn join(&mut self, id: Arc<str>, request: JoinRequest, now: TimestampMs, turn: &mut Turn) {
+    fn join(
+        &mut self,
+        ticket: Ticket,
+        id: Arc<str>,
+        request: JoinRequest,
+        now: TimestampMs,
+        turn: &mut Turn,
+    ) {
         let timeouts = self.config.session_timeout_ms_min..=self.config.session_timeout_ms_max;
         if !timeouts.contains(&request.session_timeout_ms) {
             let refused = JoinAnswer::refused(request.member_id, ErrorCode::InvalidSessionTimeout);
-            turn.answers.push((request.ticket, Answer::Join(refused)));
+            turn.answers.push((ticket, Answer::Join(refused)));
             return;
         }
         let is_new = !self.groups.contains_key(&id);
         if is_new && !request.member_id.is_empty() {
             let refused = JoinAnswer::refused(request.member_id, ErrorCode::UnknownMemberId);
-            turn.answers.push((request.ticket, Answer::Join(refused)));
+            turn.answers.push((ticket, Answer::Join(refused)));
             return;
         }
         if is_new {
             self.new_group(id.clone(), now);
         }
         self.with_group(&id, now, turn, |group, cx| {
-            match group.join(request, cx) {
+            match group.join(ticket, request, cx) {
                 // That there is such a group is in the log from its first member on.
                 Append::Nothing if is_new => Append::Group,
                 append => append,
@@ -113,14 +113,21 @@ impl Coordinator {
         });
     }
 
-    fn sync(&mut self, id: &Arc<str>, request: SyncRequest, now: TimestampMs, turn: &mut Turn) {
+    fn sync(
+        &mut self,
+        ticket: Ticket,
+        id: &Arc<str>,
+        request: SyncRequest,
+        now: TimestampMs,
+        turn: &mut Turn,
+    ) {
         let is_there = self.groups.get(id).is_some_and(|group| !group.is_empty());
         if !is_there {
             let refused = SyncAnswer::refused(ErrorCode::UnknownMemberId);
-            turn.answers.push((request.ticket, Answer::Sync(refused)));
+            turn.answers.push((ticket, Answer::Sync(refused)));
             return;
         }
-        self.with_group(id, now, turn, |group, cx| group.sync(request, cx));
+        self.with_group(id, now, turn, |group, cx| group.sync(ticket, request, cx));
     }
 
     fn leave(

@@ -15,8 +15,6 @@ use crate::protocol::message::group_record::offset::OffsetCommitValue;
 /// An OffsetCommit.
 #[derive(Clone, Debug)]
 pub struct CommitRequest {
-    /// Whom to answer.
-    pub ticket: Ticket,
     /// Whose offsets.
     pub group: Arc<str>,
     /// Empty from who is no member.
@@ -53,8 +51,6 @@ pub struct OffsetToCommit {
 /// An OffsetFetch of one group.
 #[derive(Clone, Debug)]
 pub struct FetchRequest {
-    /// Whom to answer.
-    pub ticket: Ticket,
     /// Whose offsets.
     pub group: Arc<str>,
     /// `None`: all.
@@ -64,11 +60,17 @@ pub struct FetchRequest {
 }
 
 impl Coordinator {
-    pub(super) fn commit(&mut self, request: CommitRequest, now: TimestampMs, turn: &mut Turn) {
+    pub(super) fn commit(
+        &mut self,
+        ticket: Ticket,
+        request: CommitRequest,
+        now: TimestampMs,
+        turn: &mut Turn,
+    ) {
         let count = request.offsets.len();
         if let Err(error) = self.check_commit(&request, now, turn) {
             let answer = Answer::Commit(vec![error; count]);
-            turn.answers.push((request.ticket, answer));
+            turn.answers.push((ticket, answer));
             return;
         }
         let too_long = self.config.offset_metadata_bytes_max;
@@ -95,11 +97,11 @@ impl Coordinator {
             .collect();
         let answer = Answer::Commit(codes);
         if records.is_empty() {
-            return self.answer_in_turn(request.ticket, answer, turn);
+            return self.answer_in_turn(ticket, answer, turn);
         }
         turn.writes.push(Write {
             records,
-            then: Then::Answer(request.ticket, answer),
+            then: Then::Answer(ticket, answer),
         });
     }
 
@@ -123,7 +125,7 @@ impl Coordinator {
         checked
     }
 
-    pub(super) fn fetch(&mut self, request: FetchRequest, turn: &mut Turn) {
+    pub(super) fn fetch(&mut self, ticket: Ticket, request: FetchRequest, turn: &mut Turn) {
         let group = &*request.group;
         let is_known = self
             .groups
@@ -158,7 +160,7 @@ impl Coordinator {
                 .collect()
             }
         };
-        self.answer_in_turn(request.ticket, Answer::Fetch(Ok(topics)), turn);
+        self.answer_in_turn(ticket, Answer::Fetch(Ok(topics)), turn);
     }
 
     fn fetched(
