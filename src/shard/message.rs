@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
+use crate::coordinator::group::answer::Answer;
+use crate::coordinator::group::coordinator::{Call, ListedGroup};
 use crate::log::{FileRange, FoundEntry, LoadedDir};
 use crate::metadata::{Changes, MetadataImage};
 use crate::model::{LeaderEpoch, Offset, PartitionId, TimestampMs};
 use crate::partition::{PartitionError, Promise, Watcher};
+use crate::protocol::error_code::ErrorCode;
 use crate::protocol::record::{BatchHeader, Validated};
 use crate::sys::arena::{Chunk, ChunkMut};
 
@@ -51,6 +54,10 @@ pub enum ShardCall {
     Publish(Publication),
     /// Something for the controller; core 0 only.
     Control(ControlCall),
+    /// Something for the coordinator of a group, which this core has.
+    Group(Call),
+    /// The groups of this core.
+    ListGroups(GroupFilter),
     /// Finish what is under way, then close the logs.
     Close,
 }
@@ -82,8 +89,21 @@ pub enum ShardReply {
     Led(Result<(), JournalError>),
     /// Where the logs stand.
     Positions(Vec<LogPositions>),
+    /// From a group's coordinator; the error if there is none here, or not yet.
+    Group(Result<Answer, ErrorCode>),
+    /// The groups of this core; the error if some are not loaded yet.
+    Groups(Result<Vec<ListedGroup>, ErrorCode>),
     /// All logs are closed.
     Closed(Vec<LogPositions>),
+}
+
+/// Which groups are wanted; empty lists mean all.
+#[derive(Clone, Debug, Default)]
+pub struct GroupFilter {
+    /// In one of these states.
+    pub states: Vec<String>,
+    /// Of one of these types (KIP-848).
+    pub kinds: Vec<String>,
 }
 
 /// Batches of one request for the partitions of one core.

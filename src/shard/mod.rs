@@ -9,6 +9,7 @@ mod control;
 mod controller;
 mod destage;
 mod flush;
+mod groups;
 mod housekeeping;
 mod journal;
 mod journal_replay;
@@ -33,11 +34,13 @@ use std::sync::Arc;
 
 pub use control::{ControlCall, ControlReply};
 pub use controller::ControlError;
+pub use groups::coordinator_partition;
 pub use journal_replay::{JournalError, JournalReport};
 pub use log_config::topic_config;
 pub use message::{
-    AppendBatch, AppendCall, AppendDone, BatchBytes, EpochQuery, OffsetFound, OffsetQuery,
-    OffsetTarget, Publication, ReadData, ReadDone, ReadRequest, ShardCall, ShardReply, WatchCall,
+    AppendBatch, AppendCall, AppendDone, BatchBytes, EpochQuery, GroupFilter, OffsetFound,
+    OffsetQuery, OffsetTarget, Publication, ReadData, ReadDone, ReadRequest, ShardCall, ShardReply,
+    WatchCall,
 };
 pub use metadata_log::{MetadataBoot, MetadataError, open_metadata_log};
 pub use shards::{CoreGone, Shards};

@@ -11,18 +11,21 @@ use std::task::{Context, Poll};
 use super::control::{ControlCall, ControlReply, Controlling};
 use super::journal_replay::{JournalError, JournalReport};
 use super::message::{
-    AppendCall, AppendDone, EpochQuery, OffsetFound, OffsetQuery, Publication, ReadDone,
-    ReadRequest, ShardCall, ShardReply, WatchCall,
+    AppendCall, AppendDone, EpochQuery, GroupFilter, OffsetFound, OffsetQuery, Publication,
+    ReadDone, ReadRequest, ShardCall, ShardReply, WatchCall,
 };
 use super::metadata_snapshots::Snapshots;
 use super::topics::{LogPositions, OpenReport};
 use super::watches::Watches;
 use super::{Owned, Shard, ShardMesh, ShardMeshEnd};
 use crate::config::BrokerConfig;
+use crate::coordinator::group::answer::Answer;
+use crate::coordinator::group::coordinator::{Call, ListedGroup};
 use crate::log::{DataDir, FoundEntry, LoadedDir};
 use crate::metadata::MetadataImage;
 use crate::model::{CoreId, LeaderEpoch, Offset, PartitionId};
 use crate::partition::{PartitionError, Watcher};
+use crate::protocol::error_code::ErrorCode;
 use crate::runtime::Core;
 use crate::runtime::mesh::Responder;
 use crate::runtime::sync::{Notify, Semaphore, oneshot};
@@ -318,6 +321,34 @@ impl Shards {
         &self.0.owned
     }
 
+    pub(super) fn ask_group(
+        &self,
+        on: CoreId,
+        call: Call,
+    ) -> impl Future<Output = Result<Result<Answer, ErrorCode>, CoreGone>> + 'static {
+        let pending = self.call(on, ShardCall::Group(call));
+        async move { expect_reply!(pending, Group) }
+    }
+
+    /// The groups of all cores; the error if some are not loaded yet, with those that are.
+    pub async fn list_groups(
+        &self,
+        filter: GroupFilter,
+    ) -> Result<(Vec<ListedGroup>, Option<ErrorCode>), CoreGone> {
+        let (mut groups, mut error) = (Vec::new(), None);
+        for core in 0..self.0.core.count() {
+            let of_core: Result<_, CoreGone> = expect_reply!(
+                self.call(core, ShardCall::ListGroups(filter.clone())),
+                Groups
+            );
+            match of_core? {
+                Ok(of_core) => groups.extend(of_core),
+                Err(code) => error = Some(code),
+            }
+        }
+        Ok((groups, error))
+    }
+
     fn call(&self, to: CoreId, call: ShardCall) -> Pending {
         if to == self.0.core.id() {
             let (sender, receiver) = oneshot::channel();
@@ -369,6 +400,10 @@ impl Shards {
             ShardCall::BeginJournal(generation) => owned.prepare_journal(generation),
             ShardCall::Positions => {
                 reply.send(ShardReply::Positions(owned.state.borrow().positions()));
+            }
+            ShardCall::Group(call) => self.handle_group(call, reply),
+            ShardCall::ListGroups(filter) => {
+                reply.send(ShardReply::Groups(owned.list_groups(&filter)));
             }
             ShardCall::Close => owned.close(self, reply),
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::coordinator::DescribedGroup;
 use crate::model::{LeaderEpoch, Offset};
 use crate::protocol::error_code::ErrorCode;
 
@@ -29,6 +30,8 @@ pub enum Answer {
     Fetch(Result<Vec<FetchedTopic>, ErrorCode>),
     /// To the deletion of a group.
     Delete(ErrorCode),
+    /// To a description; `None` if there is no such group.
+    Described(Option<DescribedGroup>),
     /// To an OffsetDelete: for all together, and for each in the order of the request.
     DeleteOffsets(ErrorCode, Vec<ErrorCode>),
 }
@@ -137,6 +140,7 @@ impl Answer {
             ),
             Self::Fetch(_) => Self::Fetch(Err(error)),
             Self::Delete(_) => Self::Delete(error),
+            described @ Self::Described(_) => described,
             Self::DeleteOffsets(_, _) => Self::DeleteOffsets(error, Vec::new()),
         }
     }

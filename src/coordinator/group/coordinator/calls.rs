@@ -36,6 +36,8 @@ pub enum Call {
     Commit(CommitRequest),
     /// Committed offsets are asked for.
     Fetch(FetchRequest),
+    /// What administrators see of a group is asked for.
+    Describe(Arc<str>),
     /// A group is deleted, its offsets with it.
     Delete(Arc<str>),
     /// Offsets of a group are deleted.
@@ -45,6 +47,23 @@ pub enum Call {
         /// Topics and partitions.
         places: Vec<(Arc<str>, i32)>,
     },
+}
+
+impl Call {
+    /// The group that it is about.
+    pub fn group(&self) -> &Arc<str> {
+        match self {
+            Self::Join(group, _)
+            | Self::Sync(group, _)
+            | Self::Heartbeat { group, .. }
+            | Self::Leave(group, _)
+            | Self::Describe(group)
+            | Self::Delete(group)
+            | Self::DeleteOffsets { group, .. } => group,
+            Self::Commit(request) => &request.group,
+            Self::Fetch(request) => &request.group,
+        }
+    }
 }
 
 impl Coordinator {
@@ -73,6 +92,10 @@ impl Coordinator {
             }
             Call::Commit(request) => self.commit(ticket, request, now, &mut turn),
             Call::Fetch(request) => self.fetch(ticket, request, &mut turn),
+            Call::Describe(group) => {
+                let described = Answer::Described(self.describe(&group));
+                turn.answers.push((ticket, described));
+            }
             Call::Delete(group) => self.delete(ticket, &group, &mut turn),
             Call::DeleteOffsets { group, places } => {
                 self.delete_offsets(ticket, &group, &places, &mut turn)
