@@ -63,6 +63,8 @@ pub struct Partition<W> {
     commit_rule: CommitRule,
     producers: Purgatory<W>,
     watchers: Vec<Watcher>,
+    /// The first offset that a full disk has dropped since somebody asked.
+    dropped_from: Option<Offset>,
 }
 
 impl<W> Partition<W> {
@@ -80,6 +82,7 @@ impl<W> Partition<W> {
             commit_rule,
             producers: Purgatory::default(),
             watchers: Vec::new(),
+            dropped_from: None,
         }
     }
 
@@ -264,10 +267,18 @@ impl<W> Partition<W> {
     /// Reacts to a full disk: those whose batches were dropped, at and beyond `dropped_from`, are
     /// to be told. What was written before stays promised; the next sync answers it.
     pub fn on_disk_full(&mut self, dropped_from: Offset) -> Progress<W> {
+        let before = self.dropped_from.unwrap_or(dropped_from);
+        self.dropped_from = Some(before.min(dropped_from));
         Progress {
             answered: self.producers.take_beyond(dropped_from),
             woken: Vec::new(),
         }
+    }
+
+    /// From which offset on a full disk has dropped appends since this was asked last; others may
+    /// be there by now.
+    pub fn take_dropped(&mut self) -> Option<Offset> {
+        self.dropped_from.take()
     }
 
     /// Reacts to a failed write or sync: everybody who waits is to be told.

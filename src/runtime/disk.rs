@@ -1,7 +1,7 @@
 //! The disk of a core: opening, naming and removing files, all on the side ring or a pool thread.
 
 use super::blocking;
-use super::file::{File, OpenMode};
+use super::file::{File, OpenMode, SharedFile};
 use super::op::Kind;
 use super::ring::Ring;
 use super::stats::Counters;
@@ -52,6 +52,11 @@ impl Disk {
             file.advise_random();
         }
         Ok(file)
+    }
+
+    /// A file that is open already, to be read by this core.
+    pub fn reader(&self, file: &SharedFile) -> File {
+        File::of_shared(file, self.ring.clone(), self.counters.clone())
     }
 
     /// Makes a directory; one that is already there will do.

@@ -90,6 +90,14 @@ impl File {
         }
     }
 
+    pub(super) fn of_shared(file: &SharedFile, ring: Ring, counters: Rc<Counters>) -> Self {
+        Self {
+            descriptor: file.descriptor.clone(),
+            ring,
+            counters,
+        }
+    }
+
     /// Writes all parts, one after the other, from `position` on. On its way when this returns;
     /// it then goes on whether or not the future is awaited.
     ///

@@ -47,6 +47,12 @@ impl Gather {
 }
 
 impl AppendTicket {
+    /// The only batch of a call.
+    pub(super) fn alone(reply: ReplyTo) -> Self {
+        let gather = Gather::new(1, reply);
+        Self { gather, slot: 0 }
+    }
+
     fn set(&self, result: AppendResult) {
         self.gather.results.borrow_mut()[self.slot] = result;
     }
@@ -151,7 +157,7 @@ impl Shard {
     }
 
     /// Appends one batch; `Some` if it may be answered at once, else its ticket is parked.
-    fn append_batch(
+    pub(super) fn append_batch(
         &mut self,
         batch: &mut AppendBatch,
         promise: Option<Promise>,

@@ -24,6 +24,7 @@ impl Owned {
         let journal = (owned.clone(), shards.clone());
         let destage = (owned.clone(), shards.clone());
         let upkeep = owned.clone();
+        owned.start_group_tasks();
         let retention = owned.clone();
         self.core
             .spawn(async move { owned.flush_forever(shards).await });
@@ -181,6 +182,7 @@ impl Owned {
     /// Flushes what is there, closes every log, and tells where they stand.
     pub(super) fn close(&self, shards: &Shards, reply: ReplyTo) {
         let (owned, shards) = (self.clone(), shards.clone());
+        self.unload_groups();
         self.state.borrow_mut().closing = true;
         self.core.spawn(async move {
             owned.drain(&shards).await;

@@ -55,6 +55,7 @@ use crate::partition::{CommitRule, Partition};
 use crate::runtime::Core;
 use crate::runtime::sync::{Notify, Semaphore};
 use appends::{AppendTicket, StalledAppend};
+use groups::Groups;
 use journal::Journaling;
 use journal_replay::OpenedLog;
 use points::Points;
@@ -112,6 +113,8 @@ struct Owned {
     journal_wanted: Rc<Notify>,
     /// Something in the journal is to come to its segment.
     destage_wanted: Rc<Notify>,
+    /// The coordinators of groups.
+    groups: Rc<Groups>,
     /// One permit: whoever has it writes this core's durable points.
     points_file: Semaphore,
     core: Core,

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use super::control::{ControlCall, ControlReply, Controlling};
+use super::groups::Moved;
 use super::journal_replay::{JournalError, JournalReport};
 use super::message::{
     AppendCall, AppendDone, EpochQuery, GroupFilter, OffsetFound, OffsetQuery, Publication,
@@ -53,6 +54,8 @@ pub(super) enum ReplyTo {
     Local(oneshot::Sender<ShardReply>),
     /// To another core.
     Remote(Responder<ShardReply>),
+    /// To the coordinator of a group, which looks for itself what has become of the partition.
+    Coordinator(Rc<Moved>, PartitionId),
     /// Nobody waits.
     Nobody,
 }
@@ -62,6 +65,7 @@ impl std::fmt::Debug for ReplyTo {
         f.write_str(match self {
             Self::Local(_) => "Local",
             Self::Remote(_) => "Remote",
+            Self::Coordinator(..) => "Coordinator",
             Self::Nobody => "Nobody",
         })
     }
@@ -73,6 +77,7 @@ impl ReplyTo {
             // Whoever asked may have gone away with its connection.
             Self::Local(sender) => drop(sender.send(reply)),
             Self::Remote(responder) => responder.reply(reply),
+            Self::Coordinator(moved, partition) => moved.note(partition),
             Self::Nobody => {}
         }
     }
@@ -126,6 +131,7 @@ impl Shards {
             flush_wanted: Rc::new(Notify::new()),
             journal_wanted: Rc::new(Notify::new()),
             destage_wanted: Rc::new(Notify::new()),
+            groups: Rc::default(),
             points_file: Semaphore::new(1),
             core: core.clone(),
             dir,
@@ -385,8 +391,9 @@ impl Shards {
             ShardCall::DeleteRecords(before) => owned.delete_records(&before, reply),
             ShardCall::Sizes => reply.send(ShardReply::Sizes(owned.state.borrow().sizes())),
             ShardCall::Publish(publication) => {
-                let woken = owned.publish(publication, reply);
+                let woken = owned.publish(&publication, reply);
                 self.wake(woken);
+                owned.take_group_changes(self, &publication);
             }
             ShardCall::Control(call) => self.handle_control(call, reply),
             ShardCall::Open(image, found) => {
@@ -401,7 +408,7 @@ impl Shards {
             ShardCall::Positions => {
                 reply.send(ShardReply::Positions(owned.state.borrow().positions()));
             }
-            ShardCall::Group(call) => self.handle_group(call, reply),
+            ShardCall::Group(call) => owned.call_group(call, reply),
             ShardCall::ListGroups(filter) => {
                 reply.send(ShardReply::Groups(owned.list_groups(&filter)));
             }

@@ -120,8 +120,8 @@ impl Owned {
 
     /// Puts an image in force; replies once the directories of deleted partitions have their new
     /// names, so that a topic of the same name can be created at once.
-    pub(super) fn publish(&self, publication: Publication, reply: ReplyTo) -> Vec<Watcher> {
-        let (deleted, woken) = self.state.borrow_mut().apply(&publication);
+    pub(super) fn publish(&self, publication: &Publication, reply: ReplyTo) -> Vec<Watcher> {
+        let (deleted, woken) = self.state.borrow_mut().apply(publication);
         if deleted.is_empty() && self.state.borrow().doomed.is_empty() {
             reply.send(ShardReply::Published);
             return woken;

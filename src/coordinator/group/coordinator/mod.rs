@@ -209,10 +209,11 @@ impl Coordinator {
         turn
     }
 
-    /// The log has lost everything that was in flight.
-    pub fn lost(&mut self, error: ErrorCode, now: TimestampMs) -> Turn {
+    /// The log has lost what was appended at and beyond `from`; what is before will be durable.
+    pub fn lost(&mut self, from: Offset, error: ErrorCode, now: TimestampMs) -> Turn {
         let mut turn = Turn::default();
-        let lost: Vec<_> = self.in_flight.drain(..).collect();
+        let kept = self.in_flight.partition_point(|one| one.end <= from);
+        let lost = self.in_flight.split_off(kept);
         let mut waiting = Vec::with_capacity(lost.len());
         for gone in lost.into_iter().rev() {
             self.undo(gone.undo, now);
@@ -229,7 +230,7 @@ impl Coordinator {
 
     /// The partition is somebody else's from now on: who waits looks for its new coordinator.
     pub fn unload(&mut self, now: TimestampMs) -> Turn {
-        let mut turn = self.lost(ErrorCode::NotCoordinator, now);
+        let mut turn = self.lost(0, ErrorCode::NotCoordinator, now);
         let mut cx = Cx {
             now,
             config: &self.config,

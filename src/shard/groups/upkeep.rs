@@ -1,0 +1,168 @@
+//! What a core does for its coordinators besides answering: follows their appends, rings when
+//! deadlines come, lets offsets expire, and takes up and gives up partitions.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::super::message::Publication;
+use super::super::{Owned, Shards};
+use super::{Host, Hosted};
+use crate::metadata::{CONSUMER_OFFSETS, MetadataImage};
+use crate::model::{PartitionId, TimestampMs};
+
+/// Deadlines come together to so much: thousands of sessions must not wake the core one by one.
+const ALARM_GRAIN_MS: i64 = 5;
+
+impl Owned {
+    /// Starts what runs for as long as the core lives.
+    pub(in super::super) fn start_group_tasks(&self) {
+        let (follow, ring, expire) = (self.clone(), self.clone(), self.clone());
+        self.core.spawn(async move { follow.follow_groups().await });
+        self.core.spawn(async move { ring.ring_forever().await });
+        self.core
+            .spawn(async move { expire.expire_offsets().await });
+    }
+
+    /// Tells coordinators of appends that are committed, or lost.
+    async fn follow_groups(self) {
+        loop {
+            self.groups.moved.news.notified().await;
+            let moved = self.groups.moved.partitions.take();
+            for partition in moved {
+                self.settle_group(partition);
+                self.core.breathe().await;
+            }
+        }
+    }
+
+    async fn ring_forever(self) {
+        loop {
+            let next = self.groups.hosted.borrow().next_deadline();
+            self.groups.alarm.set(next);
+            let changed = self.groups.alarm_changed.notified();
+            match next {
+                None => changed.await,
+                Some(at) => {
+                    let wait_ms = (at - self.core.now_ms()).max(ALARM_GRAIN_MS);
+                    let wait = Duration::from_millis(wait_ms.unsigned_abs());
+                    let _ = self.core.timeout(wait, changed).await;
+                }
+            }
+            self.ring_due().await;
+        }
+    }
+
+    /// Looks at everything that is due, one deadline at a time.
+    async fn ring_due(&self) {
+        let partitions = self.groups.hosted.borrow().partitions();
+        for partition in partitions {
+            let mut any = true;
+            while any {
+                self.act(partition, |coordinator, now_ms| {
+                    let turn = coordinator.tick(now_ms);
+                    any = turn.is_some();
+                    turn.unwrap_or_default()
+                });
+                any &= self.groups.hosted.borrow().is_ready(partition);
+                self.core.breathe().await;
+            }
+        }
+    }
+
+    /// Sees to it that the core looks when this coordinator's next deadline comes.
+    pub(super) fn ring_for(&self, hosted: &mut Hosted, partition: PartitionId) {
+        let coordinator = hosted.ready(partition);
+        let Some(deadline) = coordinator.and_then(|coordinator| coordinator.next_deadline()) else {
+            return;
+        };
+        let alarm = self.groups.alarm.get();
+        if alarm.is_none_or(|alarm| deadline + ALARM_GRAIN_MS < alarm) {
+            self.groups.alarm.set(Some(deadline));
+            self.groups.alarm_changed.notify_one();
+        }
+    }
+
+    async fn expire_offsets(self) {
+        loop {
+            let interval = 600_000;
+            self.core.sleep(Duration::from_millis(interval)).await;
+            let partitions = self.groups.hosted.borrow().partitions();
+            for partition in partitions {
+                self.act(partition, |coordinator, now_ms| coordinator.expire(now_ms));
+                self.core.breathe().await;
+            }
+        }
+    }
+
+    /// Takes up and gives up coordinators with the partitions of `__consumer_offsets`; offsets of
+    /// deleted topics go.
+    pub(in super::super) fn take_group_changes(&self, shards: &Shards, publication: &Publication) {
+        let Publication { image, changes } = publication;
+        let deleted = changes.topics_deleted.values();
+        for partition in deleted.clone().flat_map(|topic| &topic.partitions) {
+            // Who waits for it is told to look for another coordinator.
+            self.settle_group(*partition);
+            self.groups.hosted.borrow_mut().hosts.remove(partition);
+        }
+        let names: HashSet<Arc<str>> = deleted.map(|topic| topic.name.clone()).collect();
+        if !names.is_empty() {
+            self.forget_topics(&names);
+        }
+        if !changes.partitions_created.is_empty() {
+            for partition in self.unhosted(image) {
+                self.host_group(shards, partition);
+            }
+        }
+    }
+
+    fn forget_topics(&self, names: &HashSet<Arc<str>>) {
+        let partitions = self.groups.hosted.borrow().partitions();
+        for partition in partitions {
+            if let Some(Host::Loading { deleted }) =
+                self.groups.hosted.borrow_mut().hosts.get_mut(&partition)
+            {
+                deleted.extend(names.iter().cloned());
+            }
+            self.act(partition, |coordinator, _| coordinator.forget_topics(names));
+        }
+    }
+
+    /// Partitions of `__consumer_offsets` that this core leads and that have no coordinator yet.
+    fn unhosted(&self, image: &MetadataImage) -> Vec<PartitionId> {
+        let (state, hosted) = (self.state.borrow(), self.groups.hosted.borrow());
+        let topic = image.topic(CONSUMER_OFFSETS).into_iter();
+        let led = topic
+            .flat_map(|topic| topic.partition_ids())
+            .filter(|id| state.partitions.contains_key(id));
+        led.filter(|id| !hosted.hosts.contains_key(id)).collect()
+    }
+
+    /// Gives all coordinators up: the core closes. Members are told to look for another.
+    pub(in super::super) fn unload_groups(&self) {
+        let partitions = self.groups.hosted.borrow().partitions();
+        for partition in partitions {
+            self.act(partition, |coordinator, now_ms| coordinator.unload(now_ms));
+            let mut hosted = self.groups.hosted.borrow_mut();
+            hosted.hosts.insert(partition, Host::Failed);
+        }
+    }
+}
+
+impl Hosted {
+    fn partitions(&self) -> Vec<PartitionId> {
+        self.hosts.keys().copied().collect()
+    }
+
+    fn is_ready(&self, partition: PartitionId) -> bool {
+        matches!(self.hosts.get(&partition), Some(Host::Ready(_)))
+    }
+
+    fn next_deadline(&self) -> Option<TimestampMs> {
+        let ready = self.hosts.values().filter_map(|host| match host {
+            Host::Ready(coordinator) => coordinator.next_deadline(),
+            Host::Loading { .. } | Host::Failed => None,
+        });
+        ready.min()
+    }
+}
