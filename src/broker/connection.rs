@@ -7,10 +7,12 @@
 //! is dropped, as Kafka does.
 
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::admission::Place;
 use super::authorization::Principal;
+use super::client_host::client_host;
 use super::context::{Context, Request};
 use super::dispatch::{self, CloseConnection, Started};
 use super::frames::{Frames, ReceiveBudget, ReceiveError, ReceiveLimits};
@@ -87,6 +89,7 @@ async fn read_requests(
     let limits = receive_limits(cx);
     let start = |early: &[u8]| placement::start_of_frame(cx, early);
     let mut frames = Frames::new(cx.core.clone(), conn.clone(), budget, limits, &start);
+    let client_host: Arc<str> = client_host(conn.peer().ip()).into();
     let mut unseen = 0;
     while let Some(frame) = frames.next().await? {
         unseen += frame.len() + REQUEST_WORK;
@@ -95,7 +98,7 @@ async fn read_requests(
             cx.core.breathe().await;
         }
         place.on_use();
-        let request = parse(frame, *listener)?;
+        let request = parse(frame, *listener, &client_host)?;
         let started = match request.api {
             ApiKey::Fetch => in_turn(cx, request),
             _ => dispatch::start(cx, request).await?,
@@ -134,7 +137,7 @@ fn receive_limits(cx: &Context) -> ReceiveLimits {
     }
 }
 
-fn parse(frame: Frame, listener: usize) -> Result<Request, FrameError> {
+fn parse(frame: Frame, listener: usize, client_host: &Arc<str>) -> Result<Request, FrameError> {
     let (head, _) = RequestHead::parse(&frame)?;
     Ok(Request {
         api: head.api,
@@ -143,6 +146,7 @@ fn parse(frame: Frame, listener: usize) -> Result<Request, FrameError> {
         client_id: head.client_id.map(str::to_owned),
         frame,
         principal: Principal::ANONYMOUS,
+        client_host: client_host.clone(),
         listener,
     })
 }

@@ -75,6 +75,8 @@ pub(super) struct Request {
     pub(super) frame: Frame,
     /// On whose behalf.
     pub(super) principal: Principal,
+    /// Where it comes from, as Kafka writes it: `/192.0.2.1`.
+    pub(super) client_host: Arc<str>,
     /// Index of the listener in the settings.
     pub(super) listener: usize,
 }

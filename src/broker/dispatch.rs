@@ -104,12 +104,20 @@ apis! {
     staged {
         Produce => produce, gaps "transactional batches are refused; 0–2 are named for old librdkafka and refused, as in Kafka";
         Fetch => fetch, gaps "consumers only: no followers, no closest replica";
+        OffsetCommit => offset_commit;
+        JoinGroup => join_group;
+        SyncGroup => sync_group;
+        DescribeGroups => describe_groups;
     }
     simple {
         ListOffsets => list_offsets::ListOffsetsRequest;
         Metadata => metadata::MetadataRequest;
+        OffsetFetch => offset_fetch::OffsetFetchRequest;
         FindCoordinator => find_coordinator::FindCoordinatorRequest,
-            gaps "no coordinator yet: always COORDINATOR_NOT_AVAILABLE";
+            gaps "of groups only: for transactions COORDINATOR_NOT_AVAILABLE, for share groups too";
+        Heartbeat => heartbeat::HeartbeatRequest;
+        LeaveGroup => leave_group::LeaveGroupRequest;
+        ListGroups => list_groups::ListGroupsRequest;
         CreateTopics => create_topics::CreateTopicsRequest;
         DeleteTopics => delete_topics::DeleteTopicsRequest;
         DeleteRecords => delete_records::DeleteRecordsRequest;
@@ -120,7 +128,9 @@ apis! {
         AlterConfigs => alter_configs::AlterConfigsRequest;
         DescribeLogDirs => describe_log_dirs::DescribeLogDirsRequest;
         CreatePartitions => create_partitions::CreatePartitionsRequest;
+        DeleteGroups => delete_groups::DeleteGroupsRequest;
         IncrementalAlterConfigs => incremental_alter_configs::IncrementalAlterConfigsRequest;
+        OffsetDelete => offset_delete::OffsetDeleteRequest;
         DescribeCluster => describe_cluster::DescribeClusterRequest;
         ListConfigResources => list_config_resources::ListConfigResourcesRequest;
         DescribeTopicPartitions => describe_topic_partitions::DescribeTopicPartitionsRequest;

@@ -3,6 +3,7 @@
 mod admission;
 mod api;
 mod authorization;
+mod client_host;
 mod codes;
 mod connection;
 mod connection_counts;

@@ -54,6 +54,8 @@ pub struct BrokerConfig {
     pub topics: TopicRules,
     /// Work that logs need from time to time.
     pub log: LogUpkeep,
+    /// Bounds of groups.
+    pub groups: GroupLimits,
     /// The metadata log.
     pub metadata_log: MetadataLogConfig,
     /// `producer.id.expiration.ms`.
@@ -174,6 +176,25 @@ pub struct LogUpkeep {
     pub files_open_max: usize,
     /// `klamm.journal.bytes`, of each file; 0 is no journal.
     pub journal_bytes: u64,
+}
+
+/// Bounds of groups.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupLimits {
+    /// `group.max.size`.
+    pub members_max: usize,
+    /// `group.initial.rebalance.delay.ms`.
+    pub initial_rebalance_delay_ms: i32,
+    /// `group.min.session.timeout.ms`.
+    pub session_timeout_ms_min: i32,
+    /// `group.max.session.timeout.ms`.
+    pub session_timeout_ms_max: i32,
+    /// `offset.metadata.max.bytes`.
+    pub offset_metadata_bytes_max: usize,
+    /// `offsets.retention.minutes`, in milliseconds.
+    pub offsets_retention_ms: i64,
+    /// `offsets.retention.check.interval.ms`.
+    pub offsets_check_interval_ms: u64,
 }
 
 /// The metadata log.
@@ -301,6 +322,7 @@ pub(super) fn build(
         fetch: read.fetch(),
         topics: read.topics(),
         log: read.log(),
+        groups: read.groups(),
         metadata_log: read.metadata_log(),
         producer_id_expiration_ms: read.number("producer.id.expiration.ms"),
         producer_id_expiration_check_interval_ms: read
@@ -412,6 +434,18 @@ impl Read<'_> {
             initial_delay_ms: self.unsigned("log.initial.task.delay.ms"),
             files_open_max: self.size("klamm.files.open.max"),
             journal_bytes: self.unsigned("klamm.journal.bytes"),
+        }
+    }
+
+    fn groups(&self) -> GroupLimits {
+        GroupLimits {
+            members_max: self.size("group.max.size"),
+            initial_rebalance_delay_ms: self.number("group.initial.rebalance.delay.ms") as i32,
+            session_timeout_ms_min: self.number("group.min.session.timeout.ms") as i32,
+            session_timeout_ms_max: self.number("group.max.session.timeout.ms") as i32,
+            offset_metadata_bytes_max: self.size("offset.metadata.max.bytes"),
+            offsets_retention_ms: self.number("offsets.retention.minutes") * 60 * 1000,
+            offsets_check_interval_ms: self.unsigned("offsets.retention.check.interval.ms"),
         }
     }
 

@@ -31,8 +31,8 @@ mod value;
 use std::collections::BTreeMap;
 
 pub use broker::{
-    BrokerConfig, ConnectionLimits, CoreSelection, FetchLimits, FetchPathChoice, FlushPolicy, Host,
-    LogUpkeep, MetadataLogConfig, TopicRules,
+    BrokerConfig, ConnectionLimits, CoreSelection, FetchLimits, FetchPathChoice, FlushPolicy,
+    GroupLimits, Host, LogUpkeep, MetadataLogConfig, TopicRules,
 };
 pub use dynamic::{BrokerEffective, BrokerLayers, validate_broker_overrides};
 pub use error::{ConfigError, ConfigErrors, Warning};

@@ -9,6 +9,7 @@ mod control;
 mod controller;
 mod destage;
 mod flush;
+mod group_config;
 mod groups;
 mod housekeeping;
 mod journal;
@@ -34,6 +35,7 @@ use std::sync::Arc;
 
 pub use control::{ControlCall, ControlReply};
 pub use controller::ControlError;
+pub use group_config::group_config;
 pub use groups::coordinator_partition;
 pub use journal_replay::{JournalError, JournalReport};
 pub use log_config::topic_config;

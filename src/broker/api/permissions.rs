@@ -29,10 +29,26 @@ const OF_CLUSTER: [(Operation, u8); 7] = [
     (Operation::IdempotentWrite, 12),
 ];
 
+/// What can be done to a group.
+const OF_GROUP: [(Operation, u8); 5] = [
+    (Operation::Read, 3),
+    (Operation::Delete, 6),
+    (Operation::Describe, 8),
+    (Operation::DescribeConfigs, 10),
+    (Operation::AlterConfigs, 11),
+];
+
 /// Everything the caller may do to a topic.
 pub(super) fn topic_operations(cx: &Context, request: &Request, topic: &str) -> i32 {
     bits(&OF_TOPIC, |operation| {
         cx.may(request, operation, Resource::Topic(topic))
+    })
+}
+
+/// Everything the caller may do to a group.
+pub(super) fn group_operations(cx: &Context, request: &Request, group: &str) -> i32 {
+    bits(&OF_GROUP, |operation| {
+        cx.may(request, operation, Resource::Group(group))
     })
 }
 
@@ -113,6 +129,7 @@ mod tests {
     fn bits_are_kafkas_numbers() {
         assert_eq!(bits(&OF_TOPIC, |_| true), 3576);
         assert_eq!(bits(&OF_CLUSTER, |_| true), 8096);
+        assert_eq!(bits(&OF_GROUP, |_| true), 3400);
         assert_eq!(bits(&OF_TOPIC, |operation| operation == Operation::Read), 8);
     }
 }

@@ -16,29 +16,29 @@ pub(super) const ROWS: &[Setting] = settings! {
         "How long an offset commit may take.";
     "offsets.load.buffer.size" Int "5242880" { AtLeast(1) } ReadOnly { Ignored(GROUPS) }
         "Bytes read at once when offsets are loaded.";
-    "offsets.topic.replication.factor" Short "1" { AtLeast(1) } ReadOnly { Ignored(GROUPS) }
+    "offsets.topic.replication.factor" Short "1" { AtLeast(1) } ReadOnly { Honoured }
         "Replicas of `__consumer_offsets`.";
-    "offsets.topic.num.partitions" Int "50" { AtLeast(1) } ReadOnly { Ignored(GROUPS) }
+    "offsets.topic.num.partitions" Int "50" { AtLeast(1) } ReadOnly { Honoured }
         "Partitions of `__consumer_offsets`.";
-    "offsets.topic.segment.bytes" Int "104857600" { AtLeast(1) } ReadOnly { Ignored(GROUPS) }
+    "offsets.topic.segment.bytes" Int "104857600" { AtLeast(1) } ReadOnly { Honoured }
         "Segment size of `__consumer_offsets`.";
     "offsets.topic.compression.codec" Int "0" { Any } ReadOnly { Ignored(GROUPS) }
         "Codec of `__consumer_offsets`, by its number.";
     "group.coordinator.cached.buffer.max.bytes" Int "1048588" { AtLeast(524288) } ClusterWide { Ignored(GROUPS) }
         "Largest buffer the group coordinator keeps for reuse.";
-    "offset.metadata.max.bytes" Int "4096" { Any } ReadOnly { Ignored(GROUPS) }
+    "offset.metadata.max.bytes" Int "4096" { Any } ReadOnly { Honoured }
         "Longest metadata text of a committed offset.";
-    "offsets.retention.minutes" Int "10080" { AtLeast(1) } ReadOnly { Ignored(GROUPS) }
+    "offsets.retention.minutes" Int "10080" { AtLeast(1) } ReadOnly { Honoured }
         "How long the offsets of an empty group are kept.";
-    "offsets.retention.check.interval.ms" Long "600000" { AtLeast(1) } ReadOnly { Ignored(GROUPS) }
+    "offsets.retention.check.interval.ms" Long "600000" { AtLeast(1) } ReadOnly { Honoured }
         "How often expired offsets are looked for.";
-    "group.min.session.timeout.ms" Int "6000" { Any } ReadOnly { Ignored(GROUPS) }
+    "group.min.session.timeout.ms" Int "6000" { Any } ReadOnly { Honoured }
         "Shortest session timeout of a classic member.";
-    "group.max.session.timeout.ms" Int "1800000" { Any } ReadOnly { Ignored(GROUPS) }
+    "group.max.session.timeout.ms" Int "1800000" { Any } ReadOnly { Honoured }
         "Longest session timeout of a classic member.";
-    "group.initial.rebalance.delay.ms" Int "3000" { Any } ReadOnly { Ignored(GROUPS) }
+    "group.initial.rebalance.delay.ms" Int "3000" { Any } ReadOnly { Honoured }
         "How long a new classic group waits for more members.";
-    "group.max.size" Int "2147483647" { AtLeast(1) } ReadOnly { Ignored(GROUPS) }
+    "group.max.size" Int "2147483647" { AtLeast(1) } ReadOnly { Honoured }
         "Most members of a classic group.";
     "group.consumer.session.timeout.ms" Int "45000" { AtLeast(1) } ReadOnly { Ignored(GROUPS) }
         "Session timeout of consumer group members.";
