@@ -3,10 +3,10 @@
 
 use std::collections::HashSet;
 
+use super::super::group_config::group_config;
 use super::super::message::{ReadData, ReadRequest};
 use super::super::{CoreGone, Owned, Shards};
 use super::Host;
-use crate::coordinator::group::config::GroupConfig;
 use crate::coordinator::group::coordinator::Coordinator;
 use crate::coordinator::group::offsets::NO_PRODUCER;
 use crate::coordinator::group::record::{Decoded, GroupRecord, RecordError};
@@ -57,7 +57,7 @@ impl Owned {
     /// Takes up the coordinator of a partition that this core leads. One without records answers
     /// at once.
     pub(super) fn host_group(&self, shards: &Shards, partition: PartitionId) {
-        let coordinator = Coordinator::new(GroupConfig::default());
+        let coordinator = Coordinator::new(group_config(&self.state.borrow().config));
         let (start, end) = {
             let state = self.state.borrow();
             let log = state.partitions[&partition].log();

@@ -85,7 +85,7 @@ impl Owned {
 
     async fn expire_offsets(self) {
         loop {
-            let interval = 600_000;
+            let interval = self.state.borrow().config.groups.offsets_check_interval_ms;
             self.core.sleep(Duration::from_millis(interval)).await;
             let partitions = self.groups.hosted.borrow().partitions();
             for partition in partitions {
