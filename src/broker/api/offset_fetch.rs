@@ -391,7 +391,10 @@ mod tests {
     #[test]
     fn all_topics_are_those_that_the_caller_may_know_of() {
         let all = |view: &View<'_>| {
-            let plan = view.plan(OffsetFetchRequestGroup::default());
+            let plan = view.plan(OffsetFetchRequestGroup {
+                topics: None,
+                ..Default::default()
+            });
             let said = vec![fetched("a", &[(0, 5)]), fetched("secret", &[(0, 6)])];
             let answered = view.answer(plan, Ok(Answer::Fetch(Ok(said))));
             answered

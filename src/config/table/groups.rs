@@ -1,6 +1,6 @@
 //! Groups of consumers: classic, consumer, share and streams.
 
-use crate::config::reason::{CORES, GROUPS, SHARE, STREAMS};
+use crate::config::reason::{CORES, GROUP_PACE, GROUPS, SHARE, STREAMS};
 use crate::config::setting::{Setting, settings};
 
 pub(super) const ROWS: &[Setting] = settings! {
@@ -10,11 +10,11 @@ pub(super) const ROWS: &[Setting] = settings! {
         "Kafka's threads of the group coordinator.";
     "group.coordinator.background.threads" Int "2" { AtLeast(1) } ReadOnly { Ignored(CORES) }
         "Kafka's threads for slow work of the group coordinator.";
-    "group.coordinator.append.linger.ms" Int "-1" { AtLeast(-1) } ReadOnly { Ignored(GROUPS) }
+    "group.coordinator.append.linger.ms" Int "-1" { AtLeast(-1) } ReadOnly { Ignored(GROUP_PACE) }
         "How long the group coordinator collects records; -1 adapts.";
-    "offsets.commit.timeout.ms" Int "5000" { AtLeast(1) } ReadOnly { Ignored(GROUPS) }
+    "offsets.commit.timeout.ms" Int "5000" { AtLeast(1) } ReadOnly { Ignored(GROUP_PACE) }
         "How long an offset commit may take.";
-    "offsets.load.buffer.size" Int "5242880" { AtLeast(1) } ReadOnly { Ignored(GROUPS) }
+    "offsets.load.buffer.size" Int "5242880" { AtLeast(1) } ReadOnly { Ignored(GROUP_PACE) }
         "Bytes read at once when offsets are loaded.";
     "offsets.topic.replication.factor" Short "1" { AtLeast(1) } ReadOnly { Honoured }
         "Replicas of `__consumer_offsets`.";
@@ -22,9 +22,9 @@ pub(super) const ROWS: &[Setting] = settings! {
         "Partitions of `__consumer_offsets`.";
     "offsets.topic.segment.bytes" Int "104857600" { AtLeast(1) } ReadOnly { Honoured }
         "Segment size of `__consumer_offsets`.";
-    "offsets.topic.compression.codec" Int "0" { Any } ReadOnly { Ignored(GROUPS) }
+    "offsets.topic.compression.codec" Int "0" { Between(0, 4) } ReadOnly { Honoured }
         "Codec of `__consumer_offsets`, by its number.";
-    "group.coordinator.cached.buffer.max.bytes" Int "1048588" { AtLeast(524288) } ClusterWide { Ignored(GROUPS) }
+    "group.coordinator.cached.buffer.max.bytes" Int "1048588" { AtLeast(524288) } ClusterWide { Ignored(GROUP_PACE) }
         "Largest buffer the group coordinator keeps for reuse.";
     "offset.metadata.max.bytes" Int "4096" { Any } ReadOnly { Honoured }
         "Longest metadata text of a committed offset.";
