@@ -78,7 +78,8 @@ fn join_request(request: &Request, message: JoinGroupRequest<'_>, random: u128) 
         rebalance_timeout_ms: match request.version {
             REBALANCE_TIMEOUT_FROM.. => message.rebalance_timeout_ms,
             _ => message.session_timeout_ms,
-        },
+        }
+        .max(0),
         protocol_type: message.protocol_type.into(),
         protocols: protocols(message.protocols),
         reason: message.reason,

@@ -1,8 +1,8 @@
 //! ListGroups (key 16), v0-5
 //!
 //! Behaviour: the groups that the caller may describe, or all to who may describe the cluster.
-//!            Filters compare without regard to case. While some coordinators are loading, the
-//!            error says so beside the groups of the others.
+//!            Filters compare without regard to case. While some coordinators are loading there
+//!            is the error alone.
 //! Versions:  v3 flexible · v4 states (KIP-518) · v5 types (KIP-848)
 //! Not done:  –
 
@@ -25,6 +25,9 @@ pub(in crate::broker) async fn handle(
         kinds: message.types_filter,
     };
     let (mut groups, error) = cx.shards.list_groups(filter).await?;
+    if error.is_some() {
+        groups.clear();
+    }
     if !cx.may(request, Operation::Describe, Resource::Cluster) {
         groups.retain(|group| cx.may(request, Operation::Describe, Resource::Group(&group.id)));
     }

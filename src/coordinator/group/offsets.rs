@@ -269,7 +269,7 @@ impl Committed {
     pub fn is_expired(&self, now: TimestampMs, since: TimestampMs, retention_ms: i64) -> bool {
         match self.expires_at {
             Some(at) => now >= at,
-            None => now - since >= retention_ms,
+            None => now.saturating_sub(since) >= retention_ms,
         }
     }
 }

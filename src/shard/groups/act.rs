@@ -19,8 +19,9 @@ use crate::sys::arena::Chunk;
 enum Fate {
     /// All of them are in the log; those below are committed.
     Committed(Offset),
-    /// A full disk has dropped those from here on; the ones before will be committed.
-    Dropped(Offset),
+    /// A full disk has dropped those from here on; those below the other are committed, the ones
+    /// between will be.
+    Dropped(Offset, Offset),
     /// The log is offline: nobody knows.
     Unknown,
     /// The partition was deleted.
@@ -54,9 +55,11 @@ impl Owned {
         };
         let turn = match self.fate_of(partition) {
             Fate::Committed(end) => coordinator.durable(end, now_ms),
-            Fate::Dropped(from) => {
+            Fate::Dropped(from, committed_end) => {
+                let mut turn = coordinator.durable(committed_end, now_ms);
                 let error = ErrorCode::CoordinatorNotAvailable;
-                coordinator.lost(from, error, now_ms)
+                turn.add(coordinator.lost(from, error, now_ms));
+                turn
             }
             fate @ (Fate::Unknown | Fate::Gone) => {
                 if matches!(fate, Fate::Unknown) {
@@ -79,7 +82,7 @@ impl Owned {
         };
         match (partition.is_online(), partition.take_dropped()) {
             (false, _) => Fate::Unknown,
-            (true, Some(from)) => Fate::Dropped(from),
+            (true, Some(from)) => Fate::Dropped(from, partition.high_watermark().min(from)),
             (true, None) => Fate::Committed(partition.high_watermark()),
         }
     }
@@ -139,7 +142,12 @@ impl Owned {
             Ok(None) => {}
             // Nothing is committed at once but a duplicate, which our batches never are.
             Ok(Some(_)) => unreachable!("a new batch is committed by a later flush"),
-            Err(error) => return Err(code_of(error)),
+            Err(error) => {
+                if error == PartitionError::NoMemory {
+                    state.destage_oldest();
+                }
+                return Err(code_of(error));
+            }
         }
         self.wake_flushes(&state);
         let log = state.partitions[&partition].log();

@@ -13,12 +13,26 @@ pub(super) fn offsets_compression(config: &BrokerConfig) -> Compression {
     id.and_then(Codec::from_id).unwrap_or_default().into()
 }
 
+/// A batch of records may be so large; Kafka's own are an eighth of it.
+const BATCH_BYTES_MAX: usize = 8 << 20;
+
+/// Records that make no batch.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum EncodeError {
+    /// Together they are too large.
+    #[error("its batch would be larger than {BATCH_BYTES_MAX} bytes")]
+    TooLarge,
+    /// One of them has a text that is too long.
+    #[error(transparent)]
+    Unencodable(#[from] Unencodable),
+}
+
 /// One batch of these records, all with one timestamp; its offsets begin at 0.
 pub(super) fn encode_batch(
     records: &[GroupRecord],
     compression: Compression,
     now_ms: TimestampMs,
-) -> Result<Vec<u8>, Unencodable> {
+) -> Result<Vec<u8>, EncodeError> {
     let mut builder = BatchBuilder::new(BatchSpec {
         compression,
         ..BatchSpec::default()
@@ -30,6 +44,9 @@ pub(super) fn encode_batch(
             value: value.as_deref(),
             headers: &[],
         };
+        if builder.plain_bytes_with(now_ms, &parts) > BATCH_BYTES_MAX {
+            return Err(EncodeError::TooLarge);
+        }
         builder.append(now_ms, &parts);
     }
     Ok(builder.build())

@@ -127,7 +127,10 @@ impl Owned {
         let mut loaded = Loaded::default();
         let mut offset = range.start;
         while offset < range.end {
-            let bytes = self.stretch(shards, partition, offset).await?;
+            let Some(bytes) = self.stretch(shards, partition, offset).await? else {
+                // Compaction has left nothing beyond.
+                break;
+            };
             loaded.bytes += bytes.len() as u64;
             let after = offset;
             let mut batches = Batches::new(&bytes);
@@ -151,13 +154,14 @@ impl Owned {
         Ok(loaded)
     }
 
-    /// The bytes of batches from the one with `offset` on; the last may be cut off.
+    /// The bytes of batches from the one with `offset` on; the last may be cut off. `None` if there
+    /// are none.
     async fn stretch(
         &self,
         shards: &Shards,
         partition: PartitionId,
         offset: Offset,
-    ) -> Result<Vec<u8>, LoadError> {
+    ) -> Result<Option<Vec<u8>>, LoadError> {
         let request = ReadRequest {
             partition,
             offset,
@@ -168,14 +172,14 @@ impl Owned {
         let mut answers = shards.read(self.core.id(), vec![request]).await?;
         let done = answers.pop().expect("an answer for each partition")?;
         Ok(match done.data {
-            ReadData::Empty => Vec::new(),
-            ReadData::Memory(chunks) => chunks
-                .iter()
-                .flat_map(|chunk| chunk.iter().copied())
-                .collect(),
+            ReadData::Empty => None,
+            ReadData::Memory(chunks) => {
+                let chunks: Vec<&[u8]> = chunks.iter().map(|chunk| &**chunk).collect();
+                Some(chunks.concat())
+            }
             ReadData::File(range) => {
                 let file = self.core.disk().reader(&range.file);
-                file.read_vec(range.bytes as usize, range.position).await?
+                Some(file.read_vec(range.bytes as usize, range.position).await?)
             }
         })
     }

@@ -56,10 +56,12 @@ impl Owned {
     /// Looks at everything that is due, one deadline at a time.
     async fn ring_due(&self) {
         let partitions = self.groups.hosted.borrow().partitions();
+        // What is set anew meanwhile has its turn the next time.
+        let now_ms = self.core.now_ms();
         for partition in partitions {
             let mut any = true;
             while any {
-                self.act(partition, |coordinator, now_ms| {
+                self.act(partition, |coordinator, _| {
                     let turn = coordinator.tick(now_ms);
                     any = turn.is_some();
                     turn.unwrap_or_default()

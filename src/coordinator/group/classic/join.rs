@@ -63,6 +63,11 @@ impl Group {
             },
             (true, None) if request.must_know_its_id => self.give_id(ticket, &request, cx),
             (true, None) => self.add(request.new_member_id.clone(), ticket, request, cx),
+            // Static members are never told to come back with an id.
+            (false, Some(_)) if self.pending_joins.contains_key(&id) => {
+                refuse(ticket, id, ErrorCode::UnknownServerError, cx);
+                Append::Nothing
+            }
             (false, _) if self.pending_joins.contains_key(&id) => {
                 self.remove_pending_join(&id, cx);
                 self.add(id, ticket, request, cx)
@@ -276,6 +281,8 @@ impl Group {
             answer.leader = replacement.old_leader.clone();
         }
         self.answer_join(id, answer, cx);
+        // Its session may have ended while it waited and was excused.
+        self.put_off_session(id, cx);
     }
 
     fn take_back(&mut self, replacement: Replacement, error: ErrorCode, cx: &mut Cx<'_>) {
@@ -290,6 +297,10 @@ impl Group {
         answer.members.clear();
         (answer.error, answer.leader, answer.member_id) = (error, old_leader, "".into());
         self.answer_join(&new_id, answer, cx);
+        if self.state != State::Stable {
+            // A rebalance goes on with what it offers now; it may come back as it can.
+            return;
+        }
         let offered = self.rename(&new_id, old_id.clone(), cx).protocols;
         self.count_protocols(&offered, -1);
         self.count_protocols(&before.protocols, 1);

@@ -187,6 +187,10 @@ impl Group {
         group.protocol_name = snapshot.protocol_name;
         let chosen = group.protocol_name.clone().unwrap_or_else(|| "".into());
         for member in snapshot.members {
+            if group.has_one_like(&member) {
+                log::error!("group {}: {} is in the log twice", group.id, member.id);
+                continue;
+            }
             let session = cx.session_timer(&group.id, &member.id);
             group.insert(Member {
                 id: member.id,
@@ -209,6 +213,13 @@ impl Group {
         group.leader = snapshot.leader;
         group.subscribed = group.read_subscriptions();
         group
+    }
+
+    /// A record that somebody forged may name a member twice.
+    fn has_one_like(&self, member: &MemberSnapshot) -> bool {
+        let instance_id = member.instance_id.as_ref();
+        let is_held = instance_id.is_some_and(|id| self.static_members.contains_key(id));
+        is_held || self.members.contains_key(&member.id)
     }
 
     /// Starts the sessions of a group that was restored, when its coordinator begins to answer.

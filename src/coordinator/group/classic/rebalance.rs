@@ -5,6 +5,9 @@ use super::super::effects::{Append, Assignment, Cx};
 use super::{Group, InitialDelay, State, answer_sync, put_off};
 use crate::protocol::error_code::ErrorCode;
 
+/// A rebalance waits so long at least for who has not joined.
+const JOIN_WAIT_MS_MIN: i32 = 100;
+
 impl Group {
     /// Something changed: a rebalance begins, or the one under way may be complete.
     pub(super) fn rebalance_or_complete_join(&mut self, why: &str, cx: &mut Cx<'_>) -> Append {
@@ -77,7 +80,7 @@ impl Group {
             .into_iter()
             .collect();
         for id in &late {
-            self.remove(id, cx);
+            self.dismiss(id, cx);
         }
         let why = format!("{} did not fetch their assignments", late.join(", "));
         self.prepare_rebalance(&why, cx)
@@ -201,14 +204,17 @@ impl Group {
         cx.timers.set(self.sync_timer, deadline);
     }
 
+    /// However little time its members claim to need: absent static ones are waited for again
+    /// and again.
     fn wait_for_joins(&mut self, cx: &mut Cx<'_>) {
-        let deadline = cx.now + i64::from(self.rebalance_timeout_ms());
+        let timeout_ms = self.rebalance_timeout_ms().max(JOIN_WAIT_MS_MIN);
+        let deadline = cx.now + i64::from(timeout_ms);
         cx.timers.set(self.join_timer, deadline);
     }
 
     fn begin_initial_delay(&mut self, cx: &mut Cx<'_>) {
         let delay_ms = cx.config.initial_rebalance_delay_ms;
-        let remaining_ms = (self.rebalance_timeout_ms() - delay_ms).max(0);
+        let remaining_ms = self.rebalance_timeout_ms().saturating_sub(delay_ms).max(0);
         self.set_initial_delay(delay_ms, remaining_ms, cx);
     }
 

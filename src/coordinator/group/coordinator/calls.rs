@@ -125,15 +125,16 @@ impl Coordinator {
             return;
         }
         if is_new {
+            // That there is such a group is in the log from its first member on; of the member
+            // nothing is yet.
             self.new_group(id.clone(), now);
+            let snapshot = self.groups[&id].snapshot();
+            turn.writes.push(Write {
+                records: vec![stored::group_record(&id, snapshot)],
+                then: Then::Classic(id.clone(), Append::Nothing),
+            });
         }
-        self.with_group(&id, now, turn, |group, cx| {
-            match group.join(ticket, request, cx) {
-                // That there is such a group is in the log from its first member on.
-                Append::Nothing if is_new => Append::Group,
-                append => append,
-            }
-        });
+        self.with_group(&id, now, turn, |group, cx| group.join(ticket, request, cx));
     }
 
     fn sync(

@@ -55,6 +55,14 @@ pub struct Turn {
     pub writes: Vec<Write>,
 }
 
+impl Turn {
+    /// Takes what comes of another, behind its own.
+    pub fn add(&mut self, other: Self) {
+        self.answers.extend(other.answers);
+        self.writes.extend(other.writes);
+    }
+}
+
 /// Records to be appended together, and what follows.
 #[derive(Debug)]
 pub struct Write {
@@ -341,10 +349,19 @@ impl Coordinator {
         for change in undo.into_iter().rev() {
             match change {
                 Undo::Offsets(change) => self.offsets.undo(change),
-                Undo::Made(id) => drop(self.take_group(&id, now)),
+                // Whoever has joined it meanwhile keeps it.
+                Undo::Made(id) if self.is_simple(&id) => drop(self.take_group(&id, now)),
+                Undo::Made(_) => {}
+                Undo::Group(id, _) if self.groups.contains_key(&id) => {
+                    log::warn!("group {id} was made anew while its deletion was lost");
+                }
                 Undo::Group(id, snapshot) => self.put_group(id, *snapshot, now),
             }
         }
+    }
+
+    fn is_simple(&self, id: &str) -> bool {
+        self.groups.get(id).is_some_and(classic::Group::is_simple)
     }
 
     /// A commit of nobody's makes a group that only holds offsets.
