@@ -89,6 +89,21 @@ pub(super) fn may_create(cx: &Context, request: &Request, topic: &str) -> bool {
         || cx.may(request, Operation::Create, Resource::Topic(topic))
 }
 
+/// Why nothing comes of a request about access rules, which needs `operation` on the cluster: there
+/// is no authorizer. The text is that of the request; admin tools show it.
+pub(super) fn no_authorizer(
+    cx: &Context,
+    request: &Request,
+    operation: Operation,
+    text: &str,
+) -> (ErrorCode, String) {
+    if cx.may(request, operation, Resource::Cluster) {
+        return (ErrorCode::SecurityDisabled, text.to_owned());
+    }
+    let code = ErrorCode::ClusterAuthorizationFailed;
+    (code, code.to_string())
+}
+
 /// Why the caller may not change the configuration of a resource, if so; a type that is not known
 /// is for the controller to refuse.
 pub(super) fn config_refusal(caller: &impl Access, kind: i8, name: &str) -> Option<ErrorCode> {
