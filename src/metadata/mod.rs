@@ -10,6 +10,7 @@ mod batches;
 pub mod controller;
 mod delta;
 mod features;
+mod groups;
 mod image;
 mod loader;
 mod snapshot;
@@ -24,6 +25,7 @@ pub use batches::{
 };
 pub use delta::{Changes, Deleted, Delta, ReplayError};
 pub use features::{FEATURES, Feature};
+pub use groups::group_settings;
 pub use image::{
     BrokerImage, ConfigResource, METADATA_VERSION, MetadataImage, NO_LEADER, OtherKey,
     PartitionImage, Provenance, ResourceType, TopicImage, TopicsImage,

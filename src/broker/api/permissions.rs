@@ -81,6 +81,15 @@ impl Access for Caller<'_> {
         };
         self.cx.may(self.request, operation, Resource::Cluster)
     }
+
+    fn may_configure_group(&self, group: &str, change: bool) -> bool {
+        let operation = if change {
+            Operation::AlterConfigs
+        } else {
+            Operation::DescribeConfigs
+        };
+        self.cx.may(self.request, operation, Resource::Group(group))
+    }
 }
 
 /// Whether the caller may create a topic of this name: any topic, or just this one.
@@ -110,10 +119,10 @@ pub(super) fn config_refusal(caller: &impl Access, kind: i8, name: &str) -> Opti
     match ResourceType::from_number(kind) {
         ResourceType::Topic => (!caller.may(TopicOperation::AlterConfigs, name))
             .then_some(ErrorCode::TopicAuthorizationFailed),
-        ResourceType::Broker
-        | ResourceType::BrokerLogger
-        | ResourceType::ClientMetrics
-        | ResourceType::Group => {
+        ResourceType::Group => {
+            (!caller.may_configure_group(name, true)).then_some(ErrorCode::GroupAuthorizationFailed)
+        }
+        ResourceType::Broker | ResourceType::BrokerLogger | ResourceType::ClientMetrics => {
             (!caller.may_configure_cluster(true)).then_some(ErrorCode::ClusterAuthorizationFailed)
         }
         ResourceType::Other(_) => None,

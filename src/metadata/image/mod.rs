@@ -181,6 +181,11 @@ impl MetadataImage {
         self.config(ResourceType::Topic, name)
     }
 
+    /// What is set for a group.
+    pub fn group_overrides(&self, group: &str) -> &ConfigMap {
+        self.config(ResourceType::Group, group)
+    }
+
     /// What is set for one broker while it runs.
     pub fn broker_overrides(&self, id: NodeId) -> &ConfigMap {
         self.config(ResourceType::Broker, &id.to_string())
