@@ -1,5 +1,6 @@
-//! What the metadata says of groups: the settings of one.
+//! What the metadata says of groups: the settings of one, and which protocols are offered.
 
+use super::features::{CONSUMER_GROUPS_FROM, GROUP_VERSION};
 use super::image::MetadataImage;
 use crate::config::{BrokerConfig, GroupSettings};
 
@@ -12,4 +13,54 @@ pub fn group_settings(config: &BrokerConfig, image: &MetadataImage, group: &str)
         broker,
         image.cluster_overrides(),
     )
+}
+
+/// Whether groups of the consumer protocol (KIP-848) are offered: group.version must be finalized
+/// and `group.coordinator.rebalance.protocols` must name `consumer`.
+pub fn offers_consumer_groups(config: &BrokerConfig, image: &MetadataImage) -> bool {
+    let is_finalized = image.feature_level(GROUP_VERSION) >= CONSUMER_GROUPS_FROM;
+    is_finalized && config.consumer_groups.enabled
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::config::{Host, Sources, load};
+
+    fn config(protocols: &str) -> BrokerConfig {
+        let name = "group.coordinator.rebalance.protocols";
+        let flags = [(name.to_owned(), protocols.to_owned())];
+        let sources = Sources {
+            flags: &flags,
+            ..Sources::default()
+        };
+        let host = Host {
+            memory_bytes: 8 << 30,
+            cores: 2,
+            name: "localhost".to_owned(),
+        };
+        load(&sources, &host).unwrap().config
+    }
+
+    fn image(level: i16) -> MetadataImage {
+        let features = [(GROUP_VERSION.to_owned(), level)].into();
+        MetadataImage {
+            features: Arc::new(features),
+            ..MetadataImage::default()
+        }
+    }
+
+    #[test]
+    fn consumer_groups_need_the_feature_and_the_setting() {
+        let default = BrokerConfig::default();
+        assert!(!offers_consumer_groups(&default, &MetadataImage::default()));
+        assert!(offers_consumer_groups(&default, &image(1)));
+        assert!(offers_consumer_groups(
+            &config("consumer,classic"),
+            &image(1)
+        ));
+        assert!(!offers_consumer_groups(&config("classic"), &image(1)));
+    }
 }

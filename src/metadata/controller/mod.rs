@@ -22,7 +22,8 @@ mod tests;
 
 pub use auto_create::creatable_topic;
 pub use bootstrap::{
-    BrokerRegistration, abort_transaction, bootstrap_records, leader_epoch_bumps, register_broker,
+    BrokerRegistration, abort_transaction, bootstrap_records, finalize_new_features,
+    leader_epoch_bumps, register_broker,
 };
 pub use error::ApiError;
 pub use producer_ids::{PRODUCER_ID_BLOCK_LEN, ProducerIdBlock};

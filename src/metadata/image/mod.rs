@@ -139,10 +139,12 @@ impl Default for MetadataImage {
 impl MetadataImage {
     /// The finalized metadata.version; 0 before the first one is.
     pub fn metadata_version(&self) -> i16 {
-        self.features
-            .get(METADATA_VERSION)
-            .copied()
-            .unwrap_or_default()
+        self.feature_level(METADATA_VERSION)
+    }
+
+    /// The finalized level of a feature; 0 if it is not finalized.
+    pub fn feature_level(&self, name: &str) -> i16 {
+        self.features.get(name).copied().unwrap_or_default()
     }
 
     /// The topic of this name.
