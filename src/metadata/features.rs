@@ -11,7 +11,7 @@ pub const CONSUMER_GROUPS_FROM: i16 = 1;
 /// The highest level of [`GROUP_VERSION`]: set it to [`CONSUMER_GROUPS_FROM`] once groups of the
 /// consumer protocol behave. All else follows: what ApiVersions names, what a new cluster begins
 /// at, and what an older data directory is raised to when the broker starts.
-const GROUP_VERSION_MAX: i16 = 0;
+pub(super) const GROUP_VERSION_MAX: i16 = 0;
 
 /// A feature with the levels this version supports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! What the metadata says of groups: the settings of one, and which protocols are offered.
 
-use super::features::{CONSUMER_GROUPS_FROM, GROUP_VERSION};
+use super::features::{CONSUMER_GROUPS_FROM, GROUP_VERSION, GROUP_VERSION_MAX};
 use super::image::MetadataImage;
 use crate::config::{BrokerConfig, GroupSettings};
 
@@ -15,11 +15,12 @@ pub fn group_settings(config: &BrokerConfig, image: &MetadataImage, group: &str)
     )
 }
 
-/// Whether groups of the consumer protocol (KIP-848) are offered: group.version must be finalized
-/// and `group.coordinator.rebalance.protocols` must name `consumer`.
+/// Whether groups of the consumer protocol (KIP-848) are offered: group.version must be supported
+/// and finalized, and `group.coordinator.rebalance.protocols` must name `consumer`.
 pub fn offers_consumer_groups(config: &BrokerConfig, image: &MetadataImage) -> bool {
-    let is_finalized = image.feature_level(GROUP_VERSION) >= CONSUMER_GROUPS_FROM;
-    is_finalized && config.consumer_groups.enabled
+    // A later version may have finalized more than this one supports.
+    let level = image.feature_level(GROUP_VERSION).min(GROUP_VERSION_MAX);
+    level >= CONSUMER_GROUPS_FROM && config.consumer_groups.enabled
 }
 
 #[cfg(test)]
@@ -56,11 +57,10 @@ mod tests {
     fn consumer_groups_need_the_feature_and_the_setting() {
         let default = BrokerConfig::default();
         assert!(!offers_consumer_groups(&default, &MetadataImage::default()));
-        assert!(offers_consumer_groups(&default, &image(1)));
-        assert!(offers_consumer_groups(
-            &config("consumer,classic"),
-            &image(1)
-        ));
+        let behaves = GROUP_VERSION_MAX >= CONSUMER_GROUPS_FROM;
+        assert_eq!(offers_consumer_groups(&default, &image(1)), behaves);
+        let named = config("consumer,classic");
+        assert_eq!(offers_consumer_groups(&named, &image(1)), behaves);
         assert!(!offers_consumer_groups(&config("classic"), &image(1)));
     }
 }
