@@ -124,6 +124,9 @@ apis! {
         InitProducerId => init_producer_id::InitProducerIdRequest,
             gaps "no transactional ids";
         OffsetForLeaderEpoch => offset_for_leader_epoch::OffsetForLeaderEpochRequest;
+        DescribeAcls => describe_acls::DescribeAclsRequest, gaps "no access rules: SECURITY_DISABLED";
+        CreateAcls => create_acls::CreateAclsRequest, gaps "no access rules: SECURITY_DISABLED";
+        DeleteAcls => delete_acls::DeleteAclsRequest, gaps "no access rules: SECURITY_DISABLED";
         DescribeConfigs => describe_configs::DescribeConfigsRequest;
         AlterConfigs => alter_configs::AlterConfigsRequest;
         DescribeLogDirs => describe_log_dirs::DescribeLogDirsRequest;

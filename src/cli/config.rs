@@ -8,8 +8,8 @@ use super::error::CliError;
 use super::output::Output;
 use super::settings::SettingArgs;
 use crate::config::{
-    self, Scope, Setting, Settings, Status, TopicSetting, broker_settings_markdown,
-    topic_settings_markdown,
+    self, GroupSetting, Scope, Setting, Settings, Status, TopicSetting, broker_settings_markdown,
+    group_settings_markdown, topic_settings_markdown,
 };
 
 /// Show the broker's settings: values, where they come from, what they mean
@@ -26,7 +26,7 @@ pub(super) struct ConfigArgs {
     /// Show only what differs from the defaults
     #[arg(long)]
     changed: bool,
-    /// Print the tables of all broker and topic settings as Markdown
+    /// Print the tables of all broker, topic and group settings as Markdown
     #[arg(long, conflicts_with = "changed")]
     table: bool,
     #[command(flatten)]
@@ -38,6 +38,7 @@ Examples:
   klamm config                                       everything, with its source
   klamm config --config server.properties --changed  what that file changes
   klamm config num.partitions klamm.flush            what these mean
+  klamm config consumer.session.timeout.ms           a group's, set by klamm group alter
   klamm config --table > settings.md";
 
 pub(super) fn run(args: &ConfigArgs) -> Result<(), CliError> {
@@ -46,6 +47,8 @@ pub(super) fn run(args: &ConfigArgs) -> Result<(), CliError> {
         output.write_all(broker_settings_markdown().as_bytes())?;
         output.line("\n### Topic settings\n")?;
         output.write_all(topic_settings_markdown().as_bytes())?;
+        output.line("\n### Group settings\n")?;
+        output.write_all(group_settings_markdown().as_bytes())?;
         return Ok(output.flush()?);
     }
     if !args.names.is_empty() {
@@ -87,7 +90,12 @@ fn line(setting: &Setting, settings: &Settings, changed: bool) -> Option<String>
 fn explanation(name: &str) -> Result<String, CliError> {
     let broker = config::find(name).map(explain_setting);
     let topic = config::find_topic_setting(name).map(explain_topic_setting);
-    match [broker, topic].into_iter().flatten().collect::<Vec<_>>() {
+    let group = config::find_group_setting(name).map(explain_group_setting);
+    match [broker, topic, group]
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+    {
         found if found.is_empty() => {
             Err(CliError::refused(format!("there is no setting `{name}`"))
                 .with_cure("all of them: klamm config"))
@@ -116,6 +124,23 @@ fn explain_topic_setting(setting: &TopicSetting) -> String {
         kind: setting.kind.name(),
         default: setting.default,
         valid: setting.valid.to_string(),
+        status: setting.status,
+        doc: setting.doc,
+    };
+    facts.to_string()
+}
+
+fn explain_group_setting(setting: &GroupSetting) -> String {
+    let bounds = [setting.least, setting.most].map(|name| name.unwrap_or("any"));
+    let facts = Facts {
+        name: setting.name,
+        of: "group",
+        kind: setting.kind.name(),
+        default: setting.broker.unwrap_or(setting.default),
+        valid: match bounds {
+            ["any", "any"] => setting.valid.to_string(),
+            [least, most] => format!("{least} to {most}"),
+        },
         status: setting.status,
         doc: setting.doc,
     };
@@ -162,6 +187,15 @@ mod tests {
             explanation("retention.ms")
                 .unwrap()
                 .contains("topic setting")
+        );
+        let group = explanation("consumer.session.timeout.ms").unwrap();
+        assert!(
+            group.starts_with(
+                "consumer.session.timeout.ms (group setting, INT, \
+                 group.consumer.min.session.timeout.ms to group.consumer.max.session.timeout.ms, \
+                 default group.consumer.session.timeout.ms)"
+            ),
+            "{group}"
         );
         assert!(explanation("no.such.thing").is_err());
     }

@@ -6,6 +6,7 @@
 mod api;
 mod bench;
 mod config;
+mod config_changes;
 mod consume;
 mod doctor;
 mod dump_log;

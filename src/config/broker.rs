@@ -10,7 +10,8 @@ use super::ip_overrides;
 use super::layers::Settings;
 use super::listener::Listener;
 use super::memory::default_memory_bytes;
-use super::{ConfigMap, TopicConfig, TopicLayers};
+use super::value::split_list;
+use super::{BrokerLayers, ConfigMap, GroupLayers, GroupSettings, TopicConfig, TopicLayers};
 use crate::model::NodeId;
 
 /// What the machine has, found out by whoever loads the configuration.
@@ -52,6 +53,8 @@ pub struct BrokerConfig {
     pub fetch: FetchLimits,
     /// Rules for topics.
     pub topics: TopicRules,
+    /// Groups of the consumer protocol (KIP-848).
+    pub consumer_groups: ConsumerGroupRules,
     /// Work that logs need from time to time.
     pub log: LogUpkeep,
     /// Bounds of groups.
@@ -157,6 +160,34 @@ pub struct TopicRules {
     pub partitions_described_max: i32,
 }
 
+/// Groups of the consumer protocol (KIP-848); their timeouts are [`GroupSettings`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConsumerGroupRules {
+    /// Whether `group.coordinator.rebalance.protocols` names `consumer`.
+    pub enabled: bool,
+    /// `group.consumer.max.size`.
+    pub members_max: usize,
+    /// `group.consumer.assignors`, by name, the default first.
+    pub assignors: Vec<String>,
+    /// `group.consumer.migration.policy`.
+    pub migration: GroupMigration,
+    /// `group.consumer.regex.refresh.interval.ms`.
+    pub regex_refresh_interval_ms: i64,
+}
+
+/// Which way a group may change between the classic and the consumer protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GroupMigration {
+    /// Neither.
+    Disabled,
+    /// To the consumer protocol.
+    Upgrade,
+    /// To the classic protocol.
+    Downgrade,
+    /// Both.
+    Bidirectional,
+}
+
 /// Work that logs need from time to time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogUpkeep {
@@ -235,6 +266,22 @@ impl BrokerConfig {
             settings: &self.settings,
         }
         .config()
+    }
+
+    /// What a group's configuration comes to with these overrides: of the group, of this broker, of
+    /// all brokers.
+    pub fn group_settings(
+        &self,
+        group: &ConfigMap,
+        broker: &ConfigMap,
+        cluster: &ConfigMap,
+    ) -> GroupSettings {
+        let broker = BrokerLayers {
+            broker,
+            cluster,
+            settings: &self.settings,
+        };
+        GroupLayers { group, broker }.settings()
     }
 
     /// The configuration with what was changed while the broker runs: `broker` over `cluster`
@@ -321,6 +368,7 @@ pub(super) fn build(
         connections: read.connections(),
         fetch: read.fetch(),
         topics: read.topics(),
+        consumer_groups: read.consumer_groups(),
         log: read.log(),
         groups: read.groups(),
         metadata_log: read.metadata_log(),
@@ -420,6 +468,28 @@ impl Read<'_> {
             auto_create: self.truth("auto.create.topics.enable"),
             delete_enabled: self.truth("delete.topic.enable"),
             partitions_described_max: self.number("max.request.partition.size.limit") as i32,
+        }
+    }
+
+    fn consumer_groups(&self) -> ConsumerGroupRules {
+        let list = |name| split_list(self.0.text(name).unwrap_or_default());
+        let protocols = list("group.coordinator.rebalance.protocols");
+        ConsumerGroupRules {
+            enabled: protocols.iter().any(|protocol| protocol == "consumer"),
+            members_max: self.size("group.consumer.max.size"),
+            assignors: list("group.consumer.assignors"),
+            migration: self.group_migration(),
+            regex_refresh_interval_ms: self.number("group.consumer.regex.refresh.interval.ms"),
+        }
+    }
+
+    fn group_migration(&self) -> GroupMigration {
+        let text = self.0.text("group.consumer.migration.policy");
+        match text.unwrap_or_default().to_ascii_lowercase().as_str() {
+            "disabled" => GroupMigration::Disabled,
+            "upgrade" => GroupMigration::Upgrade,
+            "downgrade" => GroupMigration::Downgrade,
+            _ => GroupMigration::Bidirectional,
         }
     }
 

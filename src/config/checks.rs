@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::broker::{CoreSelection, Host};
 use super::error::{ConfigError, Warning};
+use super::group::check_groups;
 use super::layers::Settings;
 use super::value::split_list;
 
@@ -23,6 +24,7 @@ pub(super) fn check_agreement(
     errors.extend(two_identities(settings));
     errors.extend(replicas_without_brokers(settings));
     errors.extend(nobody_may_connect(settings));
+    errors.extend(check_groups(settings));
     warnings.extend(compaction(settings));
 }
 

@@ -53,6 +53,19 @@ impl BrokerLayers<'_> {
         all.split_off(own.unwrap_or(all.len()))
     }
 
+    /// The number of a numeric setting that counts. A text that does not parse (it was written by
+    /// another broker) gives way to the next layer.
+    pub(super) fn number(&self, name: &str) -> Option<i64> {
+        let setting = table::find(name)?;
+        let number = |text: &str| setting.kind.parse(name, text).ok()?.number();
+        let set = [
+            self.broker.get(name).map(String::as_str),
+            self.cluster.get(name).map(String::as_str),
+            self.settings.text(name),
+        ];
+        set.into_iter().flatten().find_map(number)
+    }
+
     fn of_name(&self, name: &'static str) -> impl Iterator<Item = EffectiveSynonym> {
         let synonym = move |value: Option<&str>, source| {
             value.map(|value| EffectiveSynonym {

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::group::GROUP_SETTINGS;
 use super::setting::{Scope, Status};
 use super::table::{DIFFERENCES, SECTIONS};
 use super::topic::TOPIC_SETTINGS;
@@ -56,6 +57,28 @@ pub fn topic_settings_markdown() -> String {
     out
 }
 
+/// All group settings.
+pub fn group_settings_markdown() -> String {
+    let mut out = GROUP_HEAD.to_owned();
+    for setting in GROUP_SETTINGS {
+        row(
+            &mut out,
+            &[
+                &code(setting.name),
+                setting.kind.name(),
+                &default_cell(Some(setting.default)),
+                &setting.valid.to_string(),
+                &setting_cell(setting.broker),
+                &setting_cell(setting.least),
+                &setting_cell(setting.most),
+                &status_cell(setting.status),
+                setting.doc,
+            ],
+        );
+    }
+    out
+}
+
 fn differences_markdown() -> String {
     let mut out = DIFFERENCE_HEAD.to_owned();
     for difference in DIFFERENCES {
@@ -81,6 +104,8 @@ const BROKER_HEAD: &str = "| setting | type | default | values | changes | statu
                            |---|---|---|---|---|---|---|\n";
 const TOPIC_HEAD: &str = "| setting | type | default | values | falls back to | status | meaning |\n\
                           |---|---|---|---|---|---|---|\n";
+const GROUP_HEAD: &str = "| setting | type | default | values | falls back to | at least | at most | status | meaning |\n\
+                          |---|---|---|---|---|---|---|---|---|\n";
 const DIFFERENCE_HEAD: &str = "### Defaults that differ from Kafka's\n\n\
                                | setting | klamm | Kafka | why |\n|---|---|---|---|\n";
 
@@ -91,6 +116,10 @@ fn row(out: &mut String, cells: &[&str]) {
 
 fn code(text: &str) -> String {
     format!("`{text}`")
+}
+
+fn setting_cell(name: Option<&str>) -> String {
+    name.map_or_else(String::new, code)
 }
 
 fn default_cell(default: Option<&str>) -> String {

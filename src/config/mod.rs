@@ -1,9 +1,10 @@
 //! Every setting of the broker: its name, meaning, default and bounds. Pure.
 //!
-//! [`settings`] is the one table of broker settings, [`TOPIC_SETTINGS`] that of topic settings.
+//! [`settings`] is the one table of broker settings, [`TOPIC_SETTINGS`] that of topic settings,
+//! [`GROUP_SETTINGS`] that of group settings.
 //! [`load`] puts flags over `KLAMM_` variables over a file over the defaults and gives a typed
 //! [`BrokerConfig`] with warnings, or everything that is wrong, each with its cure.
-//! [`TopicLayers`] tells what a topic's configuration comes to.
+//! [`TopicLayers`] tells what a topic's configuration comes to, [`GroupLayers`] a group's.
 
 mod broker;
 mod checks;
@@ -11,6 +12,7 @@ mod dynamic;
 mod error;
 mod file;
 mod foreign;
+mod group;
 mod ip_overrides;
 mod layers;
 mod listener;
@@ -31,15 +33,20 @@ mod value;
 use std::collections::BTreeMap;
 
 pub use broker::{
-    BrokerConfig, ConnectionLimits, CoreSelection, FetchLimits, FetchPathChoice, FlushPolicy,
-    GroupLimits, Host, LogUpkeep, MetadataLogConfig, TopicRules,
+    BrokerConfig, ConnectionLimits, ConsumerGroupRules, CoreSelection, FetchLimits,
+    FetchPathChoice, FlushPolicy, GroupLimits, GroupMigration, Host, LogUpkeep, MetadataLogConfig,
+    TopicRules,
 };
 pub use dynamic::{BrokerEffective, BrokerLayers, validate_broker_overrides};
 pub use error::{ConfigError, ConfigErrors, Warning};
 pub use file::ConfigFile;
+pub use group::{
+    GROUP_SETTINGS, GroupLayers, GroupSetting, GroupSettings, find_group_setting,
+    validate_group_overrides,
+};
 pub use layers::{Layer, Loaded, Settings, Sources, load};
 pub use listener::{Listener, plaintext_listener};
-pub use markdown::{broker_settings_markdown, topic_settings_markdown};
+pub use markdown::{broker_settings_markdown, group_settings_markdown, topic_settings_markdown};
 pub use memory::{GIB, MIB, default_memory_bytes};
 pub use setting::{Origin, Scope, Setting, Status};
 pub use table::{DIFFERENCES, Difference, SECTIONS, find, settings};

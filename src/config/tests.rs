@@ -381,7 +381,8 @@ fn every_setting_that_can_change_changes_something() {
     let in_force = |broker: &ConfigMap| {
         let changed = config.with_changes(broker, &none).unwrap();
         let topic = changed.topic_config(&none, broker, &none);
-        format!("{changed:?} {topic:?}")
+        let group = changed.group_settings(&none, broker, &none);
+        format!("{changed:?} {topic:?} {group:?}")
     };
     let can_change = settings()
         .iter()
@@ -404,6 +405,30 @@ fn every_setting_that_can_change_changes_something() {
 }
 
 #[test]
+fn settings_of_groups_that_contradict_are_refused() {
+    let refusal = |name: &str, text: &str| {
+        let refused = load_all(&[(name, text)], &[], "").map(drop);
+        refused.unwrap_err().to_string()
+    };
+    let said = refusal("group.consumer.session.timeout.ms", "70000");
+    let expected = "`group.consumer.session.timeout.ms=70000` makes no sense: it must be less than \
+                    or equal to group.consumer.max.session.timeout.ms, which is 60000";
+    assert!(said.contains(expected), "{said}");
+    let said = refusal("group.consumer.min.heartbeat.interval.ms", "20000");
+    assert_eq!(said.lines().count(), 2, "{said}");
+    let said = refusal("group.coordinator.rebalance.protocols", "consumer");
+    assert!(
+        said.contains("groups of the classic protocol are always offered"),
+        "{said}"
+    );
+    let said = refusal("group.consumer.assignors", "range,best");
+    assert!(
+        said.contains("String must be one of: uniform, range"),
+        "{said}"
+    );
+}
+
+#[test]
 fn the_documentation_names_every_setting() {
     let text = broker_settings_markdown();
     for setting in settings() {
@@ -421,4 +446,5 @@ fn the_documentation_names_every_setting() {
             .all(|line| matches!(columns(line), 5 | 8))
     );
     assert_eq!(topic_settings_markdown().lines().count(), 2 + 33);
+    assert_eq!(group_settings_markdown().lines().count(), 2 + 17);
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::group::is_offset_reset;
 use super::ip_overrides;
 use super::value::{InvalidValue, Value};
 
@@ -30,6 +31,8 @@ pub enum Valid {
     ThrottledReplicas,
     /// A list, maybe empty, of `address:count`.
     AddressCounts,
+    /// `earliest`, `latest` or `by_duration:` and a duration.
+    OffsetReset,
 }
 
 impl Valid {
@@ -49,6 +52,7 @@ impl Valid {
             }
             (Self::ThrottledReplicas, Value::List(replicas)) => throttled(name, replicas),
             (Self::AddressCounts, Value::Text(text)) => address_counts(name, text),
+            (Self::OffsetReset, Value::Text(text)) => offset_reset(name, text),
             (_, Value::Text(text)) => self.word(name, text),
             (_, Value::List(words)) => words.iter().try_for_each(|word| self.element(name, word)),
             _ => Ok(()),
@@ -124,6 +128,17 @@ fn address_counts(name: &str, text: &str) -> Result<(), InvalidValue> {
     ip_overrides::parse(text).map(drop).map_err(refuse)
 }
 
+fn offset_reset(name: &str, text: &str) -> Result<(), InvalidValue> {
+    if is_offset_reset(text) {
+        return Ok(());
+    }
+    let why = format!(
+        "Invalid value `{text}` for configuration {name}. The value must be either 'earliest', \
+         'latest' or of the format 'by_duration:<PnDTnHnMn.nS>'."
+    );
+    Err(InvalidValue::new(name, text, why))
+}
+
 fn throttled(name: &str, replicas: &[String]) -> Result<(), InvalidValue> {
     let is_pair = |replica: &String| {
         replica.split_once(':').is_some_and(|(partition, broker)| {
@@ -160,6 +175,7 @@ impl fmt::Display for Valid {
             Self::GzipLevel => f.write_str("1 to 9, or -1"),
             Self::ThrottledReplicas => f.write_str("`*` or a list of partition:broker"),
             Self::AddressCounts => f.write_str("a list of address:count"),
+            Self::OffsetReset => f.write_str("earliest, latest or by_duration:PnDTnHnMn.nS"),
         }
     }
 }

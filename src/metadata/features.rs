@@ -2,6 +2,17 @@
 
 use super::image::METADATA_VERSION;
 
+/// The name of the feature that says which protocols of groups there are.
+pub const GROUP_VERSION: &str = "group.version";
+
+/// The least level of [`GROUP_VERSION`] with groups of the consumer protocol (KIP-848).
+pub const CONSUMER_GROUPS_FROM: i16 = 1;
+
+/// The highest level of [`GROUP_VERSION`]: set it to [`CONSUMER_GROUPS_FROM`] once groups of the
+/// consumer protocol behave. All else follows: what ApiVersions names, what a new cluster begins
+/// at, and what an older data directory is raised to when the broker starts.
+pub(super) const GROUP_VERSION_MAX: i16 = 0;
+
 /// A feature with the levels this version supports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Feature {
@@ -15,13 +26,24 @@ pub struct Feature {
     pub initial: i16,
 }
 
-/// What ApiVersions names as supported and the broker registers with.
-///
-/// Groups, transactions, share groups and streams groups have features of their own; they are
-/// named here once they behave.
-pub const FEATURES: &[Feature] = &[Feature {
-    name: METADATA_VERSION,
-    min: 7,
-    max: 30,
-    initial: 30,
-}];
+/// Transactions, share groups and streams groups have features of their own; they are named here
+/// once they behave.
+const FEATURES: &[Feature] = &[
+    Feature {
+        name: METADATA_VERSION,
+        min: 7,
+        max: 30,
+        initial: 30,
+    },
+    Feature {
+        name: GROUP_VERSION,
+        min: 0,
+        max: GROUP_VERSION_MAX,
+        initial: GROUP_VERSION_MAX,
+    },
+];
+
+/// What ApiVersions names as supported and the broker registers with, metadata.version first.
+pub fn supported_features() -> impl Iterator<Item = &'static Feature> {
+    FEATURES.iter().filter(|feature| feature.max > 0)
+}

@@ -10,6 +10,7 @@ mod batches;
 pub mod controller;
 mod delta;
 mod features;
+mod groups;
 mod image;
 mod loader;
 mod snapshot;
@@ -23,7 +24,8 @@ pub use batches::{
     RECORDS_PER_OPERATION_MAX, decode_batches, encode_batches, encode_record, leader_change_batch,
 };
 pub use delta::{Changes, Deleted, Delta, ReplayError};
-pub use features::{FEATURES, Feature};
+pub use features::{CONSUMER_GROUPS_FROM, Feature, GROUP_VERSION, supported_features};
+pub use groups::{group_settings, offers_consumer_groups};
 pub use image::{
     BrokerImage, ConfigResource, METADATA_VERSION, MetadataImage, NO_LEADER, OtherKey,
     PartitionImage, Provenance, ResourceType, TopicImage, TopicsImage,

@@ -306,7 +306,25 @@ fn the_first_records_are_a_transaction_that_begins_with_the_metadata_version() {
     let image = cluster.image();
     assert_eq!(image.metadata_version(), 30);
     let broker = &image.brokers[&1];
-    assert!(broker.is_active() && broker.epoch == 4 && broker.log_dirs == [DIRECTORY]);
+    let epoch = 3 + image.features.len() as i64;
+    assert!(broker.is_active() && broker.epoch == epoch && broker.log_dirs == [DIRECTORY]);
+}
+
+#[test]
+fn a_cluster_that_is_older_than_a_feature_is_raised_to_it_once() {
+    let old = MetadataImage::default();
+    let names = |records: Vec<MetadataRecord>| {
+        let name = |record| match record {
+            MetadataRecord::FeatureLevel(feature) => feature.name,
+            other => panic!("{other:?}"),
+        };
+        records.into_iter().map(name).collect::<Vec<_>>()
+    };
+    let initial = supported_features().filter(|feature| feature.initial > 0);
+    let expected: Vec<_> = initial.map(|feature| feature.name.to_owned()).collect();
+    assert_eq!(names(controller::finalize_new_features(&old)), expected);
+    let image = Cluster::new(0).image();
+    assert!(controller::finalize_new_features(&image).is_empty());
 }
 
 #[test]

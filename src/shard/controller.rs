@@ -10,7 +10,7 @@ use super::shards::ReplyTo;
 use super::{CoreGone, Shards};
 use crate::metadata::controller::{
     BrokerRegistration, Controller, Outcome, Unrestricted, abort_transaction, bootstrap_records,
-    creatable_topic, leader_epoch_bumps, register_broker,
+    creatable_topic, finalize_new_features, leader_epoch_bumps, register_broker,
 };
 use crate::metadata::{
     Changes, MetadataImage, Position, decode_batches, encode_batches, leader_change_batch,
@@ -64,8 +64,13 @@ impl Shards {
         if controlling.loader.borrow().in_transaction() {
             self.write(&abort_transaction()).await?;
         }
-        if self.controlled_image().metadata_version() == 0 {
-            self.write(&bootstrap_records()).await?;
+        let image = self.controlled_image();
+        let features = match image.metadata_version() {
+            0 => bootstrap_records(),
+            _ => finalize_new_features(&image),
+        };
+        if !features.is_empty() {
+            self.write(&features).await?;
         }
         let next_offset = self.owned().state.borrow().metadata_position().0;
         self.write(&register_broker(registration, next_offset))

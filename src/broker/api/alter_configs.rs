@@ -2,7 +2,7 @@
 //!
 //! Behaviour: each resource gets the settings named and loses all others; the
 //!            answer comes when they are in force on every core. What the caller may not change
-//!            is TOPIC_AUTHORIZATION_FAILED or CLUSTER_AUTHORIZATION_FAILED.
+//!            is TOPIC_, GROUP_ or CLUSTER_AUTHORIZATION_FAILED.
 //!            KAFKA_STORAGE_ERROR for all resources if the disk is full.
 //! Versions:  v2 flexible
 //! Not done:  levels of the broker's logging

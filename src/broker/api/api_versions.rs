@@ -12,7 +12,7 @@
 use crate::broker::context::{Context, Identity, Request};
 use crate::broker::dispatch::{CloseConnection, SERVED, decode};
 use crate::broker::response::Response;
-use crate::metadata::{FEATURES, MetadataImage};
+use crate::metadata::{MetadataImage, supported_features};
 use crate::protocol::api_key::ApiKey;
 use crate::protocol::api_versions::{is_client_software, readable_features};
 use crate::protocol::error_code::ErrorCode;
@@ -75,7 +75,7 @@ fn is_acceptable(message: &ApiVersionsRequest, version: i16) -> bool {
 }
 
 fn everything(image: &MetadataImage, version: i16) -> ApiVersionsResponse {
-    let supported = FEATURES.iter().map(|feature| SupportedFeatureKey {
+    let supported = supported_features().map(|feature| SupportedFeatureKey {
         name: feature.name.to_owned(),
         min_version: feature.min,
         max_version: feature.max,

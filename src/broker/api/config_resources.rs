@@ -89,7 +89,7 @@ mod tests {
     use super::*;
     use crate::metadata::controller::TopicOperation;
 
-    /// May change the topic `mine`, and no broker.
+    /// May change the topic and the group `mine`, and no broker.
     struct Someone;
 
     impl Access for Someone {
@@ -100,6 +100,10 @@ mod tests {
         fn may_configure_cluster(&self, _change: bool) -> bool {
             false
         }
+
+        fn may_configure_group(&self, group: &str, _change: bool) -> bool {
+            group == "mine"
+        }
     }
 
     #[test]
@@ -109,9 +113,16 @@ mod tests {
             resource_name: name.to_owned(),
             ..Default::default()
         };
-        let mut resources: Vec<_> = [(2, "mine"), (2, "other"), (4, "1"), (99, "x")]
-            .map(named)
-            .into();
+        let mut resources: Vec<_> = [
+            (2, "mine"),
+            (2, "other"),
+            (4, "1"),
+            (32, "mine"),
+            (32, "x"),
+            (99, "x"),
+        ]
+        .map(named)
+        .into();
         let forbidden = take_forbidden(&Someone, &mut resources);
         let unchanged = |kind, name: &str, code| Unchanged {
             kind,
@@ -121,9 +132,10 @@ mod tests {
         let expected = [
             unchanged(2, "other", ErrorCode::TopicAuthorizationFailed),
             unchanged(4, "1", ErrorCode::ClusterAuthorizationFailed),
+            unchanged(32, "x", ErrorCode::GroupAuthorizationFailed),
         ];
         assert_eq!(forbidden, expected);
-        let failed = [(2, "mine"), (99, "x")];
+        let failed = [(2, "mine"), (32, "mine"), (99, "x")];
         let failed = failed.map(|(kind, name)| unchanged(kind, name, ErrorCode::KafkaStorageError));
         assert_eq!(without_storage(&resources), failed);
         let answers: Vec<alter_configs::AlterConfigsResourceResponse> = answers(forbidden);

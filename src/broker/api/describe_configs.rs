@@ -1,8 +1,9 @@
 //! DescribeConfigs (key 32), v1-4
 //!
-//! Behaviour: the settings of topics and brokers as this core's image has them, with their source
-//!            and, if asked for, synonyms and documentation; secrets are null. What the caller may
-//!            not read is TOPIC_AUTHORIZATION_FAILED or CLUSTER_AUTHORIZATION_FAILED.
+//! Behaviour: the settings of topics, groups and brokers as this core's image has them, with their
+//!            source and, if asked for, synonyms and documentation; secrets are null. A group need
+//!            not exist. What the caller may not read is TOPIC_, GROUP_ or
+//!            CLUSTER_AUTHORIZATION_FAILED.
 //! Versions:  v1 sources and synonyms (KIP-226) · v3 types, documentation (KIP-569) · v4 flexible
 //! Not done:  levels of the broker's logging
 

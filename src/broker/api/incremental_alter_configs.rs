@@ -2,7 +2,7 @@
 //!
 //! Behaviour: settings are set, deleted, appended to or subtracted from (KIP-339); the
 //!            answer comes when they are in force on every core. What the caller may not change
-//!            is TOPIC_AUTHORIZATION_FAILED or CLUSTER_AUTHORIZATION_FAILED.
+//!            is TOPIC_, GROUP_ or CLUSTER_AUTHORIZATION_FAILED.
 //!            KAFKA_STORAGE_ERROR for all resources if the disk is full.
 //! Versions:  v1 flexible
 //! Not done:  levels of the broker's logging

@@ -97,6 +97,15 @@ impl Access for Caller<'_> {
         };
         self.cx.may(self.request, operation, Resource::Cluster)
     }
+
+    fn may_configure_group(&self, group: &str, change: bool) -> bool {
+        let operation = if change {
+            Operation::AlterConfigs
+        } else {
+            Operation::DescribeConfigs
+        };
+        self.cx.may(self.request, operation, Resource::Group(group))
+    }
 }
 
 /// Whether the caller may create a topic of this name: any topic, or just this one.
@@ -105,16 +114,31 @@ pub(super) fn may_create(cx: &Context, request: &Request, topic: &str) -> bool {
         || cx.may(request, Operation::Create, Resource::Topic(topic))
 }
 
+/// Why nothing comes of a request about access rules, which needs `operation` on the cluster: there
+/// is no authorizer. The text is that of the request; admin tools show it.
+pub(super) fn no_authorizer(
+    cx: &Context,
+    request: &Request,
+    operation: Operation,
+    text: &str,
+) -> (ErrorCode, String) {
+    if cx.may(request, operation, Resource::Cluster) {
+        return (ErrorCode::SecurityDisabled, text.to_owned());
+    }
+    let code = ErrorCode::ClusterAuthorizationFailed;
+    (code, code.to_string())
+}
+
 /// Why the caller may not change the configuration of a resource, if so; a type that is not known
 /// is for the controller to refuse.
 pub(super) fn config_refusal(caller: &impl Access, kind: i8, name: &str) -> Option<ErrorCode> {
     match ResourceType::from_number(kind) {
         ResourceType::Topic => (!caller.may(TopicOperation::AlterConfigs, name))
             .then_some(ErrorCode::TopicAuthorizationFailed),
-        ResourceType::Broker
-        | ResourceType::BrokerLogger
-        | ResourceType::ClientMetrics
-        | ResourceType::Group => {
+        ResourceType::Group => {
+            (!caller.may_configure_group(name, true)).then_some(ErrorCode::GroupAuthorizationFailed)
+        }
+        ResourceType::Broker | ResourceType::BrokerLogger | ResourceType::ClientMetrics => {
             (!caller.may_configure_cluster(true)).then_some(ErrorCode::ClusterAuthorizationFailed)
         }
         ResourceType::Other(_) => None,

@@ -1,3 +1,4 @@
+mod configs;
 mod offsets;
 
 use std::io::Write as _;
@@ -14,7 +15,7 @@ use crate::client::{
 };
 use crate::model::TopicPartition;
 
-/// Show how far groups are behind, who is in them, or their state
+/// Show how far groups are behind, who is in them, their state or their configs
 ///
 /// One line for the group, then one for each partition with its committed offset, the end of its
 /// log and the lag between them, and one with the sum. A dash stands for what is not known: a
@@ -37,7 +38,7 @@ pub(in crate::cli) struct DescribeArgs {
 #[derive(Args, Debug)]
 #[group(multiple = false)]
 struct ViewArgs {
-    /// Committed offsets, log ends and lag; what is shown without any of these three
+    /// Committed offsets, log ends and lag; what is shown without any of these four
     #[arg(long)]
     offsets: bool,
     /// The members and the partitions they have
@@ -46,6 +47,9 @@ struct ViewArgs {
     /// State, assignor and coordinator
     #[arg(long)]
     state: bool,
+    /// What holds for them, and whether it was set for the group; also for groups to come
+    #[arg(long)]
+    configs: bool,
 }
 
 const EXAMPLES: &str = "\
@@ -53,6 +57,7 @@ Examples:
   klamm group describe billing
   klamm group describe billing shipping --members
   klamm group describe --all --state
+  klamm group describe billing --configs
   klamm group describe --all | grep -E '^group|lag=[1-9]'      who is behind";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,20 +77,49 @@ pub(super) fn run(args: DescribeArgs) -> Result<(), CliError> {
     };
     let asked: Vec<&str> = names.iter().map(String::as_str).collect();
     let mut output = Output::stdout();
+    let described = match args.view.configs {
+        true => configs_of(&admin, &asked),
+        false => groups(&cluster, &admin, &asked, view)?,
+    };
     let mut failures = Vec::new();
-    for one in admin.describe_groups(&asked)? {
-        match one.outcome.and_then(|group| lines(&cluster, &group, view)) {
+    for (group, outcome) in described {
+        match outcome {
             Ok(lines) => {
                 for line in lines {
                     output.line(line)?;
                 }
             }
-            Err(error) => failures.push(super::explained(error, &one.group)),
+            Err(error) => failures.push(super::explained(error, &group)),
         }
     }
     output.flush()?;
     super::report("groups", "described", failures, asked.len())?;
     listed
+}
+
+/// A group, and what there is to say about it.
+type Described = (String, Result<Vec<String>, ClientError>);
+
+fn groups(
+    cluster: &Arc<Cluster>,
+    admin: &Admin,
+    asked: &[&str],
+    view: View,
+) -> Result<Vec<Described>, ClientError> {
+    let described = admin.describe_groups(asked)?.into_iter();
+    let lines = described.map(|one| {
+        let outcome = one.outcome.and_then(|group| lines(cluster, &group, view));
+        (one.group, outcome)
+    });
+    Ok(lines.collect())
+}
+
+fn configs_of(admin: &Admin, asked: &[&str]) -> Vec<Described> {
+    let described = asked.iter().map(|group| {
+        let outcome = configs::lines(admin, group);
+        ((*group).to_owned(), outcome)
+    });
+    described.collect()
 }
 
 /// Share and streams groups have APIs of their own, which klamm does not speak yet.

@@ -1,5 +1,6 @@
 //! `klamm group`: one file per verb.
 
+mod alter;
 mod delete;
 mod delete_offsets;
 mod describe;
@@ -16,7 +17,7 @@ use crate::client::ClientError;
 use crate::model::NodeId;
 use crate::protocol::error_code::ErrorCode;
 
-/// List, describe and delete consumer groups, and move their offsets
+/// List, describe, alter and delete consumer groups, and move their offsets
 ///
 /// A group is a set of consumers that share the partitions of some topics; its coordinator, one of
 /// the brokers, keeps how far they have come. These commands ask the coordinators.
@@ -25,6 +26,7 @@ use crate::protocol::error_code::ErrorCode;
 pub(super) enum GroupCommand {
     List(list::ListArgs),
     Describe(describe::DescribeArgs),
+    Alter(alter::AlterArgs),
     Delete(delete::DeleteArgs),
     RemoveMember(remove_member::RemoveMemberArgs),
     DeleteOffsets(delete_offsets::DeleteOffsetsArgs),
@@ -36,6 +38,7 @@ Examples:
   klamm group list
   klamm group describe billing                     how far it is behind
   klamm group describe billing --members           who is in it
+  klamm group alter billing --set consumer.session.timeout.ms=60000
   klamm group reset-offsets billing --topic orders --to-earliest --execute
   klamm group delete billing";
 
@@ -44,6 +47,7 @@ pub(super) fn run(command: GroupCommand) -> Result<(), CliError> {
     match command {
         GroupCommand::List(args) => list::run(args),
         GroupCommand::Describe(args) => describe::run(args),
+        GroupCommand::Alter(args) => alter::run(args),
         GroupCommand::Delete(args) => delete::run(args),
         GroupCommand::RemoveMember(args) => remove_member::run(args),
         GroupCommand::DeleteOffsets(args) => delete_offsets::run(args),
@@ -148,6 +152,16 @@ mod tests {
         assert!(!accepts("group describe"));
         assert!(!accepts("group describe a --all"));
         assert!(!accepts("group describe a --members --state"));
+        assert!(accepts("group describe a --configs"));
+        assert!(!accepts("group describe a --configs --state"));
+    }
+
+    #[test]
+    fn altering_takes_at_least_one_change() {
+        assert!(accepts("group alter a --set x=1 --unset y"));
+        assert!(!accepts("group alter a"));
+        assert!(!accepts("group alter a --set x"));
+        assert!(!accepts("group alter --set x=1"));
     }
 
     #[test]

@@ -2,11 +2,11 @@ use std::io::Write as _;
 
 use clap::Args;
 
-use super::parse_assignment;
+use crate::cli::config_changes::ConfigChangeArgs;
 use crate::cli::error::CliError;
 use crate::cli::output::Output;
 use crate::cli::target::ClusterArgs;
-use crate::client::{Admin, ConfigChange, ConfigResource};
+use crate::client::{Admin, ConfigResource};
 
 /// Change configs of a topic, or give it more partitions
 ///
@@ -21,12 +21,8 @@ pub(in crate::cli) struct AlterArgs {
     /// How many partitions it shall have in all
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(i32).range(1..))]
     partitions: Option<i32>,
-    /// Give a config a value; may be given several times
-    #[arg(short, long, value_name = "NAME=VALUE", value_parser = parse_assignment)]
-    set: Vec<(String, String)>,
-    /// Let the broker's default hold again; may be given several times
-    #[arg(short, long, value_name = "NAME")]
-    unset: Vec<String>,
+    #[command(flatten)]
+    changes: ConfigChangeArgs,
     #[command(flatten)]
     cluster: ClusterArgs,
 }
@@ -40,33 +36,11 @@ Examples:
 pub(super) fn run(args: AlterArgs) -> Result<(), CliError> {
     let admin = Admin::new(args.cluster.connect()?);
     let mut output = Output::stdout();
-    let changes = args.changes();
-    if !changes.is_empty() {
-        admin.alter_configs(&ConfigResource::Topic(args.topic.clone()), &changes)?;
-        for change in &changes {
-            match change {
-                ConfigChange::Set(name, value) => {
-                    output.line(format_args!("set {name}={value}"))?
-                }
-                ConfigChange::Unset(name) => output.line(format_args!("unset {name}"))?,
-            }
-        }
-    }
+    let topic = ConfigResource::Topic(args.topic.clone());
+    args.changes.make(&admin, &topic, &mut output)?;
     if let Some(partitions) = args.partitions {
         admin.create_partitions(&args.topic, partitions)?;
         output.line(format_args!("partitions {partitions}"))?;
     }
     Ok(output.flush()?)
-}
-
-impl AlterArgs {
-    fn changes(&self) -> Vec<ConfigChange> {
-        let set = self
-            .set
-            .iter()
-            .cloned()
-            .map(|(name, value)| ConfigChange::Set(name, value));
-        let unset = self.unset.iter().cloned().map(ConfigChange::Unset);
-        set.chain(unset).collect()
-    }
 }

@@ -20,6 +20,8 @@ pub enum ConfigResource {
     Broker(NodeId),
     /// The defaults of all brokers.
     ClusterDefault,
+    /// A group by its id; it need not exist.
+    Group(String),
 }
 
 /// One config and where its value comes from.
@@ -29,7 +31,7 @@ pub struct ConfigEntry {
     pub name: String,
     /// Its value; `None` for secrets.
     pub value: Option<String>,
-    /// Whether it was set on this very topic or broker.
+    /// Whether it was set on this very topic, broker or group.
     pub is_own: bool,
     /// Whether it can be changed while the broker runs.
     pub is_read_only: bool,
@@ -47,6 +49,7 @@ pub enum ConfigChange {
 /// Sources of a config that mean "set on this very resource".
 const SOURCE_TOPIC: i8 = 1;
 const SOURCE_BROKER: i8 = 2;
+const SOURCE_GROUP: i8 = 8;
 
 impl Admin {
     /// All configs of a resource, by name.
@@ -101,10 +104,12 @@ impl ConfigResource {
     fn on_the_wire(&self) -> (i8, String) {
         const TOPIC: i8 = 2;
         const BROKER: i8 = 4;
+        const GROUP: i8 = 32;
         match self {
             Self::Topic(name) => (TOPIC, name.clone()),
             Self::Broker(node) => (BROKER, node.to_string()),
             Self::ClusterDefault => (BROKER, String::new()),
+            Self::Group(name) => (GROUP, name.clone()),
         }
     }
 
@@ -123,6 +128,7 @@ impl std::fmt::Display for ConfigResource {
             Self::Topic(name) => write!(f, "topic `{name}`"),
             Self::Broker(node) => write!(f, "broker {node}"),
             Self::ClusterDefault => f.write_str("all brokers"),
+            Self::Group(name) => write!(f, "group `{name}`"),
         }
     }
 }
@@ -131,7 +137,7 @@ fn entry(config: DescribeConfigsResourceResult) -> ConfigEntry {
     ConfigEntry {
         name: config.name,
         value: config.value.filter(|_| !config.is_sensitive),
-        is_own: [SOURCE_TOPIC, SOURCE_BROKER].contains(&config.config_source),
+        is_own: [SOURCE_TOPIC, SOURCE_BROKER, SOURCE_GROUP].contains(&config.config_source),
         is_read_only: config.read_only,
     }
 }

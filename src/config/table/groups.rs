@@ -4,8 +4,8 @@ use crate::config::reason::{CORES, GROUP_PACE, GROUPS, SHARE, STREAMS};
 use crate::config::setting::{Setting, settings};
 
 pub(super) const ROWS: &[Setting] = settings! {
-    "group.coordinator.rebalance.protocols" List "classic,consumer,streams" { EachOf(&["consumer", "classic", "share", "streams"]) } ReadOnly { Ignored(GROUPS) }
-        "Group protocols that are offered.";
+    "group.coordinator.rebalance.protocols" List "classic,consumer,streams" { EachOf(&["consumer", "classic", "share", "streams"]) } ReadOnly { Honoured }
+        "Group protocols that are offered; share and streams are not there yet.";
     "group.coordinator.threads" Int "4" { AtLeast(1) } ReadOnly { Ignored(CORES) }
         "Kafka's threads of the group coordinator.";
     "group.coordinator.background.threads" Int "2" { AtLeast(1) } ReadOnly { Ignored(CORES) }
@@ -40,29 +40,29 @@ pub(super) const ROWS: &[Setting] = settings! {
         "How long a new classic group waits for more members.";
     "group.max.size" Int "2147483647" { AtLeast(1) } ReadOnly { Honoured }
         "Most members of a classic group.";
-    "group.consumer.session.timeout.ms" Int "45000" { AtLeast(1) } ReadOnly { Ignored(GROUPS) }
+    "group.consumer.session.timeout.ms" Int "45000" { AtLeast(1) } ReadOnly { Honoured }
         "Session timeout of consumer group members.";
-    "group.consumer.min.session.timeout.ms" Int "45000" { AtLeast(1) } ReadOnly { Ignored(GROUPS) }
+    "group.consumer.min.session.timeout.ms" Int "45000" { AtLeast(1) } ReadOnly { Honoured }
         "Least session timeout a consumer group may set.";
-    "group.consumer.max.session.timeout.ms" Int "60000" { AtLeast(1) } ReadOnly { Ignored(GROUPS) }
+    "group.consumer.max.session.timeout.ms" Int "60000" { AtLeast(1) } ReadOnly { Honoured }
         "Greatest session timeout a consumer group may set.";
-    "group.consumer.heartbeat.interval.ms" Int "5000" { AtLeast(1) } ReadOnly { Ignored(GROUPS) }
+    "group.consumer.heartbeat.interval.ms" Int "5000" { AtLeast(1) } ReadOnly { Honoured }
         "Heartbeat interval of consumer group members.";
-    "group.consumer.min.heartbeat.interval.ms" Int "5000" { AtLeast(1) } ReadOnly { Ignored(GROUPS) }
+    "group.consumer.min.heartbeat.interval.ms" Int "5000" { AtLeast(1) } ReadOnly { Honoured }
         "Least heartbeat interval a consumer group may set.";
-    "group.consumer.max.heartbeat.interval.ms" Int "15000" { AtLeast(1) } ReadOnly { Ignored(GROUPS) }
+    "group.consumer.max.heartbeat.interval.ms" Int "15000" { AtLeast(1) } ReadOnly { Honoured }
         "Greatest heartbeat interval a consumer group may set.";
     "group.consumer.max.size" Int "2147483647" { AtLeast(1) } ReadOnly { Ignored(GROUPS) }
         "Most members of a consumer group.";
-    "group.consumer.assignors" List "uniform,range" { Any } ReadOnly { Ignored(GROUPS) }
+    "group.consumer.assignors" List "uniform,range" { EachOf(&["uniform", "range"]) } ReadOnly { Ignored(GROUPS) }
         "Assignors of the broker, the first being the default.";
     "group.consumer.migration.policy" Text "bidirectional" { AnyCaseOf(&["DISABLED", "DOWNGRADE", "UPGRADE", "BIDIRECTIONAL"]) } ReadOnly { Ignored(GROUPS) }
         "Whether groups may change between the classic and the consumer protocol.";
-    "group.consumer.assignment.interval.ms" Int "1000" { AtLeast(0) } ClusterWide { Ignored(GROUPS) }
+    "group.consumer.assignment.interval.ms" Int "1000" { AtLeast(0) } ClusterWide { Honoured }
         "Least time between two assignments of a consumer group.";
-    "group.consumer.min.assignment.interval.ms" Int "0" { AtLeast(0) } ReadOnly { Ignored(GROUPS) }
+    "group.consumer.min.assignment.interval.ms" Int "0" { AtLeast(0) } ReadOnly { Honoured }
         "Least assignment interval a consumer group may set.";
-    "group.consumer.max.assignment.interval.ms" Int "15000" { AtLeast(0) } ReadOnly { Ignored(GROUPS) }
+    "group.consumer.max.assignment.interval.ms" Int "15000" { AtLeast(0) } ReadOnly { Honoured }
         "Greatest assignment interval a consumer group may set.";
     "group.consumer.regex.refresh.interval.ms" Int "600000" { AtLeast(10000) } Hidden { Ignored(GROUPS) }
         "How often subscribed patterns are matched again.";

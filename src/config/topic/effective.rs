@@ -19,6 +19,8 @@ pub enum Source {
     StaticBroker = 4,
     /// Not set.
     Default = 5,
+    /// Set for the group.
+    Group = 8,
 }
 
 /// The layers a topic's configuration is made of, highest first.
@@ -139,7 +141,7 @@ impl TopicLayers<'_> {
 
     fn broker_value(&self, source: Source, name: &str) -> Option<&str> {
         match source {
-            Source::Topic => None,
+            Source::Topic | Source::Group => None,
             Source::DynamicBroker => self.broker.get(name).map(String::as_str),
             Source::DynamicCluster => self.cluster.get(name).map(String::as_str),
             Source::StaticBroker => self.settings.given(name),

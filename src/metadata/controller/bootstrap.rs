@@ -1,7 +1,7 @@
 //! What the controller writes by itself: the first records of a cluster, and at each start.
 
 use crate::metadata::RECORDS_PER_OPERATION_MAX;
-use crate::metadata::features::FEATURES;
+use crate::metadata::features::{Feature, supported_features};
 use crate::metadata::image::MetadataImage;
 use crate::model::{NodeId, Offset, Uuid};
 use crate::protocol::message::metadata_record::MetadataRecord;
@@ -36,16 +36,28 @@ const UNFENCED: i8 = -1;
 pub fn bootstrap_records() -> Vec<MetadataRecord> {
     let name = Some("Bootstrap records".to_owned());
     let mut records = vec![BeginTransactionRecord { name }.into()];
-    let initial = FEATURES.iter().filter(|feature| feature.initial > 0);
-    records.extend(initial.map(|feature| {
-        let record = FeatureLevelRecord {
-            name: feature.name.to_owned(),
-            feature_level: feature.initial,
-        };
-        record.into()
-    }));
+    let initial = supported_features().filter(|feature| feature.initial > 0);
+    records.extend(initial.map(finalize));
     records.push(EndTransactionRecord {}.into());
     records
+}
+
+/// What a controller that starts writes in a cluster that is older than some of its features: they
+/// begin at the level they have in a new cluster. Levels that are finalized stay.
+///
+/// Kafka leaves this to whoever upgrades; klamm has no UpdateFeatures yet. Who does not want
+/// groups of the consumer protocol leaves it out of `group.coordinator.rebalance.protocols`.
+pub fn finalize_new_features(image: &MetadataImage) -> Vec<MetadataRecord> {
+    let is_new = |feature: &&Feature| feature.initial > 0 && image.feature_level(feature.name) == 0;
+    supported_features().filter(is_new).map(finalize).collect()
+}
+
+fn finalize(feature: &Feature) -> MetadataRecord {
+    let record = FeatureLevelRecord {
+        name: feature.name.to_owned(),
+        feature_level: feature.initial,
+    };
+    record.into()
 }
 
 /// What a controller that starts writes if the log ends within a transaction.
@@ -60,7 +72,7 @@ pub fn register_broker(
     registration: &BrokerRegistration,
     next_offset: Offset,
 ) -> Vec<MetadataRecord> {
-    let features = FEATURES.iter().map(|feature| BrokerFeature {
+    let features = supported_features().map(|feature| BrokerFeature {
         name: feature.name.to_owned(),
         min_supported_version: feature.min,
         max_supported_version: feature.max,

@@ -4,8 +4,8 @@
 use super::error::ApiError;
 use super::{Controller, TopicOperation};
 use crate::config::{
-    BrokerLayers, ConfigMap, Kind, find, find_topic_setting, validate_broker_overrides,
-    validate_topic_overrides,
+    BrokerLayers, ConfigMap, Kind, find, find_group_setting, find_topic_setting,
+    validate_broker_overrides, validate_group_overrides, validate_topic_overrides,
 };
 use crate::metadata::image::{ConfigResource, ResourceType};
 use crate::metadata::topic_name::check_topic_name;
@@ -26,6 +26,13 @@ impl Controller<'_> {
                 Err(ApiError::bare(ErrorCode::ClusterAuthorizationFailed))
             }
             ResourceType::Broker => self.check_broker_resource(name),
+            ResourceType::Group if !self.access.may_configure_group(name, true) => {
+                Err(ApiError::bare(ErrorCode::GroupAuthorizationFailed))
+            }
+            ResourceType::Group if name.is_empty() => Err(ApiError::invalid_request(
+                "Default group resources are not allowed.",
+            )),
+            ResourceType::Group => Ok(()),
             other => Err(unknown_type(other)),
         }
     }
@@ -37,15 +44,21 @@ impl Controller<'_> {
         before: &ConfigMap,
         configs: &ConfigMap,
     ) -> Result<(), ApiError> {
-        if resource.kind == ResourceType::Broker {
-            return self.check_broker_outcome(&resource.name, before, configs);
+        match resource.kind {
+            ResourceType::Broker => self.check_broker_outcome(&resource.name, before, configs),
+            ResourceType::Group => validate_group_overrides(&self.group_layers(configs))
+                .map_err(|error| ApiError::invalid_config(&error)),
+            _ => self.check_topic_outcome(&resource.name, configs),
         }
+    }
+
+    fn check_topic_outcome(&self, name: &str, configs: &ConfigMap) -> Result<(), ApiError> {
         validate_topic_overrides(&self.topic_layers(configs))
             .map_err(|error| ApiError::invalid_config(&error))?;
-        if self.image.topic(&resource.name).is_some() {
+        if self.image.topic(name).is_some() {
             return Ok(());
         }
-        let message = format!("The topic '{}' does not exist.", resource.name);
+        let message = format!("The topic '{name}' does not exist.");
         Err(ApiError::new(ErrorCode::UnknownTopicOrPartition, message))
     }
 
@@ -95,6 +108,7 @@ impl Controller<'_> {
 pub(super) fn is_list(kind: ResourceType, name: &str) -> bool {
     let setting_kind = match kind {
         ResourceType::Topic => find_topic_setting(name).map(|setting| setting.kind),
+        ResourceType::Group => find_group_setting(name).map(|setting| setting.kind),
         _ => find(name).map(|setting| setting.kind),
     };
     setting_kind == Some(Kind::List)
@@ -104,6 +118,7 @@ pub(super) fn is_list(kind: ResourceType, name: &str) -> bool {
 pub(super) fn default_text(kind: ResourceType, name: &str) -> &'static str {
     match kind {
         ResourceType::Topic => find_topic_setting(name).map_or("", |setting| setting.default),
+        ResourceType::Group => find_group_setting(name).map_or("", |setting| setting.default),
         _ => find(name)
             .and_then(|setting| setting.default)
             .unwrap_or_default(),

@@ -4,8 +4,8 @@ use super::config_changes::{check_topic_resource, unknown_type};
 use super::error::ApiError;
 use super::{Controller, TopicOperation};
 use crate::config::{
-    BrokerEffective, EffectiveSynonym, Kind, Scope, Setting, Source, TOPIC_SETTINGS, TopicLayers,
-    TopicSetting, find, settings,
+    BrokerEffective, EffectiveSynonym, GROUP_SETTINGS, GroupLayers, GroupSetting, Kind, Scope,
+    Setting, Source, TOPIC_SETTINGS, TopicLayers, TopicSetting, find, settings,
 };
 use crate::metadata::image::ResourceType;
 use crate::protocol::error_code::ErrorCode;
@@ -83,6 +83,16 @@ impl Controller<'_> {
                     .map(|setting| self.broker_entry(wanted, setting, name))
                     .collect())
             }
+            ResourceType::Group => {
+                self.check_group(name)?;
+                let layers = self.group_layers(self.image.group_overrides(name));
+                let asked = GROUP_SETTINGS
+                    .iter()
+                    .filter(|setting| is_asked(setting.name));
+                Ok(asked
+                    .map(|setting| wanted.group_entry(&layers, setting))
+                    .collect())
+            }
             other => Err(unknown_type(other)),
         }
     }
@@ -111,6 +121,17 @@ impl Controller<'_> {
                 "Broker id must be an integer, but it is: {name}"
             ))),
         }
+    }
+
+    /// The group need not exist: its configuration may come first.
+    fn check_group(&self, name: &str) -> Result<(), ApiError> {
+        if !self.access.may_configure_group(name, false) {
+            return Err(ApiError::bare(ErrorCode::GroupAuthorizationFailed));
+        }
+        if name.is_empty() {
+            return Err(ApiError::invalid_request("Group name must not be empty"));
+        }
+        Ok(())
     }
 
     /// All of a broker's settings, or of all brokers those that are set.
@@ -169,6 +190,24 @@ impl Wanted {
         self,
         layers: &TopicLayers<'_>,
         setting: &'static TopicSetting,
+    ) -> DescribeConfigsResourceResult {
+        let effective = layers.effective(setting);
+        DescribeConfigsResourceResult {
+            name: setting.name.to_owned(),
+            value: Some(effective.value),
+            read_only: false,
+            config_source: effective.source as i8,
+            is_sensitive: false,
+            synonyms: self.synonyms(layers.synonyms(setting), false),
+            config_type: type_number(setting.kind),
+            documentation: self.documentation(setting.doc),
+        }
+    }
+
+    fn group_entry(
+        self,
+        layers: &GroupLayers<'_>,
+        setting: &'static GroupSetting,
     ) -> DescribeConfigsResourceResult {
         let effective = layers.effective(setting);
         DescribeConfigsResourceResult {

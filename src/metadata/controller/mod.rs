@@ -22,13 +22,14 @@ mod tests;
 
 pub use auto_create::creatable_topic;
 pub use bootstrap::{
-    BrokerRegistration, abort_transaction, bootstrap_records, leader_epoch_bumps, register_broker,
+    BrokerRegistration, abort_transaction, bootstrap_records, finalize_new_features,
+    leader_epoch_bumps, register_broker,
 };
 pub use error::ApiError;
 pub use producer_ids::{PRODUCER_ID_BLOCK_LEN, ProducerIdBlock};
 
 use super::image::MetadataImage;
-use crate::config::{BrokerConfig, BrokerLayers, ConfigMap, TopicLayers};
+use crate::config::{BrokerConfig, BrokerLayers, ConfigMap, GroupLayers, TopicLayers};
 use crate::model::NodeId;
 use crate::protocol::message::metadata_record::MetadataRecord;
 
@@ -64,6 +65,8 @@ pub trait Access {
     fn may(&self, operation: TopicOperation, topic: &str) -> bool;
     /// Whether the one who asks may read (or change) the configuration of brokers.
     fn may_configure_cluster(&self, change: bool) -> bool;
+    /// Whether the one who asks may read (or change) the configuration of the group of this name.
+    fn may_configure_group(&self, group: &str, change: bool) -> bool;
 }
 
 /// Everybody may do everything.
@@ -76,6 +79,10 @@ impl Access for Unrestricted {
     }
 
     fn may_configure_cluster(&self, _change: bool) -> bool {
+        true
+    }
+
+    fn may_configure_group(&self, _group: &str, _change: bool) -> bool {
         true
     }
 }
@@ -102,6 +109,13 @@ impl<'a> Controller<'a> {
             broker: self.image.broker_overrides(self.node_id()),
             cluster: self.image.cluster_overrides(),
             settings: &self.config.settings,
+        }
+    }
+
+    fn group_layers(&self, group: &'a ConfigMap) -> GroupLayers<'a> {
+        GroupLayers {
+            group,
+            broker: self.broker_layers(),
         }
     }
 

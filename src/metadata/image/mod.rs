@@ -139,10 +139,12 @@ impl Default for MetadataImage {
 impl MetadataImage {
     /// The finalized metadata.version; 0 before the first one is.
     pub fn metadata_version(&self) -> i16 {
-        self.features
-            .get(METADATA_VERSION)
-            .copied()
-            .unwrap_or_default()
+        self.feature_level(METADATA_VERSION)
+    }
+
+    /// The finalized level of a feature; 0 if it is not finalized.
+    pub fn feature_level(&self, name: &str) -> i16 {
+        self.features.get(name).copied().unwrap_or_default()
     }
 
     /// The topic of this name.
@@ -179,6 +181,11 @@ impl MetadataImage {
     /// What is set for a topic.
     pub fn topic_overrides(&self, name: &str) -> &ConfigMap {
         self.config(ResourceType::Topic, name)
+    }
+
+    /// What is set for a group.
+    pub fn group_overrides(&self, group: &str) -> &ConfigMap {
+        self.config(ResourceType::Group, group)
     }
 
     /// What is set for one broker while it runs.

@@ -28,7 +28,7 @@ pub(super) fn change(
     }
 }
 
-fn alter(cluster: &mut Cluster, resource: AlterConfigsResource) -> (ErrorCode, String) {
+pub(super) fn alter(cluster: &mut Cluster, resource: AlterConfigsResource) -> (ErrorCode, String) {
     let request = IncrementalAlterConfigsRequest {
         resources: vec![resource],
         validate_only: false,
@@ -259,7 +259,12 @@ fn the_older_way_replaces_everything() {
     assert_eq!(cluster.image().topic_overrides("t").len(), 1);
 }
 
-fn describe(cluster: &Cluster, kind: i8, name: &str, keys: &[&str]) -> DescribeConfigsResult {
+pub(super) fn describe(
+    cluster: &Cluster,
+    kind: i8,
+    name: &str,
+    keys: &[&str],
+) -> DescribeConfigsResult {
     let resource = DescribeConfigsResource {
         resource_type: kind,
         resource_name: name.to_owned(),
@@ -375,7 +380,8 @@ fn descriptions_of_what_is_not_there_fail() {
         (2, "a b", InvalidTopicException),
         (4, "2", InvalidRequest),
         (4, "x", InvalidRequest),
-        (32, "g", InvalidRequest),
+        (32, "", InvalidRequest),
+        (16, "m", InvalidRequest),
     ];
     for (kind, name, code) in cases {
         assert_eq!(

@@ -1,4 +1,5 @@
 //! What the controller answers.
 
 mod configs;
+mod groups;
 mod topics;

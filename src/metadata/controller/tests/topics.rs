@@ -5,10 +5,10 @@ use crate::metadata::tests::{Cluster, DIRECTORY, topic};
 use crate::metadata::{CONSUMER_OFFSETS, ConfigResource, ResourceType};
 use crate::model::Uuid;
 use crate::protocol::error_code::ErrorCode::{
-    self, ClusterAuthorizationFailed, InvalidConfig, InvalidPartitions, InvalidReplicaAssignment,
-    InvalidReplicationFactor, InvalidRequest, InvalidTopicException, PolicyViolation,
-    StaleBrokerEpoch, TopicAlreadyExists, TopicAuthorizationFailed, TopicDeletionDisabled,
-    UnknownTopicId, UnknownTopicOrPartition,
+    self, ClusterAuthorizationFailed, GroupAuthorizationFailed, InvalidConfig, InvalidPartitions,
+    InvalidReplicaAssignment, InvalidReplicationFactor, InvalidRequest, InvalidTopicException,
+    PolicyViolation, StaleBrokerEpoch, TopicAlreadyExists, TopicAuthorizationFailed,
+    TopicDeletionDisabled, UnknownTopicId, UnknownTopicOrPartition,
 };
 use crate::protocol::message::create_partitions::*;
 use crate::protocol::message::create_topics::*;
@@ -502,6 +502,10 @@ impl Access for OnlyOpen {
     fn may_configure_cluster(&self, _change: bool) -> bool {
         false
     }
+
+    fn may_configure_group(&self, _group: &str, _change: bool) -> bool {
+        false
+    }
 }
 
 #[test]
@@ -544,12 +548,19 @@ fn who_may_not_is_told_so_and_nothing_more() {
     names.sort();
     assert_eq!(names, [None, Some("open".to_owned())]);
     let request = IncrementalAlterConfigsRequest {
-        resources: vec![change(4, "", &[("log.retention.ms", 0, Some("1"))])],
+        resources: vec![
+            change(4, "", &[("log.retention.ms", 0, Some("1"))]),
+            change(32, "g", &[("consumer.session.timeout.ms", 0, Some("1"))]),
+        ],
         validate_only: false,
     };
     let altered = controller.incremental_alter_configs(&request);
-    assert_eq!(
-        altered.response.responses[0].error_code,
-        ClusterAuthorizationFailed.code()
-    );
+    let codes: Vec<_> = altered
+        .response
+        .responses
+        .iter()
+        .map(|r| r.error_code)
+        .collect();
+    let expected = [ClusterAuthorizationFailed, GroupAuthorizationFailed].map(ErrorCode::code);
+    assert_eq!(codes, expected);
 }
