@@ -108,6 +108,7 @@ apis! {
         JoinGroup => join_group;
         SyncGroup => sync_group;
         DescribeGroups => describe_groups;
+        ConsumerGroupHeartbeat => consumer_group_heartbeat;
     }
     simple {
         ListOffsets => list_offsets::ListOffsetsRequest;
@@ -135,6 +136,7 @@ apis! {
         IncrementalAlterConfigs => incremental_alter_configs::IncrementalAlterConfigsRequest;
         OffsetDelete => offset_delete::OffsetDeleteRequest;
         DescribeCluster => describe_cluster::DescribeClusterRequest;
+        ConsumerGroupDescribe => consumer_group_describe::ConsumerGroupDescribeRequest;
         ListConfigResources => list_config_resources::ListConfigResourcesRequest;
         DescribeTopicPartitions => describe_topic_partitions::DescribeTopicPartitionsRequest;
     }

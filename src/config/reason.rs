@@ -5,7 +5,6 @@ pub(super) const BUDGET: &str = "klamm bounds waiting requests by memory, see kl
 pub(super) const COMPACTION: &str = "compaction is not there yet; compacted topics keep everything";
 pub(super) const CORES: &str = "klamm runs one thread on each core, see klamm.cores";
 pub(super) const EMBEDDED: &str = "the controller is embedded and needs no quorum";
-pub(super) const GROUPS: &str = "the consumer protocol (KIP-848) is not there yet";
 pub(super) const GROUP_PACE: &str =
     "a group's records are written at once and read in stretches of 2 MiB";
 pub(super) const KERNEL: &str = "klamm leaves the sizes of socket buffers to the kernel";

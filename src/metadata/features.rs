@@ -8,10 +8,9 @@ pub const GROUP_VERSION: &str = "group.version";
 /// The least level of [`GROUP_VERSION`] with groups of the consumer protocol (KIP-848).
 pub const CONSUMER_GROUPS_FROM: i16 = 1;
 
-/// The highest level of [`GROUP_VERSION`]: set it to [`CONSUMER_GROUPS_FROM`] once groups of the
-/// consumer protocol behave. All else follows: what ApiVersions names, what a new cluster begins
+/// The highest level of [`GROUP_VERSION`]. All else follows: what ApiVersions names, what a new cluster begins
 /// at, and what an older data directory is raised to when the broker starts.
-pub(super) const GROUP_VERSION_MAX: i16 = 0;
+pub(super) const GROUP_VERSION_MAX: i16 = CONSUMER_GROUPS_FROM;
 
 /// A feature with the levels this version supports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,7 +4,7 @@
 //!            REBALANCE_IN_PROGRESS. While the coordinator is loading every heartbeat is fine, as
 //!            in Kafka: sessions begin anew when it is done.
 //! Versions:  v3 static members (KIP-345) · v4 flexible
-//! Not done:  members of consumer groups that still speak the classic protocol
+//! Not done:  –
 
 use super::by_group::{Said, expect_answer, group_of_member};
 use crate::broker::context::{Context, Request};

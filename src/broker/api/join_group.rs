@@ -8,7 +8,7 @@
 //! Versions:  v1 rebalance timeout · v4 MEMBER_ID_REQUIRED (KIP-394) · v5 static members (KIP-345)
 //!            · v6 flexible · v7 protocol type (KIP-559) · v8 reason (KIP-800) · v9 skip
 //!            assignment (KIP-814)
-//! Not done:  members of consumer groups that still speak the classic protocol
+//! Not done:  –
 
 use std::collections::HashSet;
 use std::rc::Rc;

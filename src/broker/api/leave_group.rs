@@ -4,7 +4,7 @@
 //!            version 3 on each has its own answer. In a group that is not there nobody is a
 //!            member: UNKNOWN_MEMBER_ID for each.
 //! Versions:  v3 several members (KIP-345) · v4 flexible · v5 reason (KIP-800)
-//! Not done:  members of consumer groups that still speak the classic protocol
+//! Not done:  –
 
 use super::by_group::{Said, expect_answer, group_of_member};
 use crate::broker::context::{Context, Request};

@@ -9,6 +9,8 @@ pub(super) mod api_versions;
 mod by_core;
 mod by_group;
 mod config_resources;
+pub(super) mod consumer_group_describe;
+pub(super) mod consumer_group_heartbeat;
 mod controlled;
 pub(super) mod create_acls;
 pub(super) mod create_partitions;

@@ -6,7 +6,7 @@
 //!            commits sent one after the other share a flush. The empty group name is fine.
 //! Versions:  v2-4 retention time (KIP-211 took it away) · v6 leader epochs (KIP-320) · v7 static
 //!            members (KIP-345) · v8 flexible · v9 errors of KIP-848 · v10 topic ids
-//! Not done:  member epochs of consumer groups (KIP-848)
+//! Not done:  –
 
 use std::rc::Rc;
 use std::sync::Arc;

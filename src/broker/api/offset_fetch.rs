@@ -6,7 +6,7 @@
 //!            twice is answered once: a small request could ask for much memory else.
 //! Versions:  v2 all topics · v5 leader epochs (KIP-320) · v6 flexible · v7 stable offsets only
 //!            (KIP-447) · v8 several groups (KIP-709) · v9 KIP-848 · v10 topic ids
-//! Not done:  member epochs of consumer groups are not looked at (KIP-848)
+//! Not done:  –
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -87,6 +87,8 @@ fn groups(message: OffsetFetchRequest, version: i16) -> Vec<OffsetFetchRequestGr
 /// What is asked of one group.
 struct Plan {
     group: String,
+    /// Who asks, if it says so (KIP-848).
+    member: (Option<Arc<str>>, i32),
     /// `None`: all.
     topics: Option<Vec<PlannedTopic>>,
 }
@@ -128,6 +130,8 @@ impl Plan {
         };
         FetchRequest {
             group: self.group.as_str().into(),
+            member_id: self.member.0.clone(),
+            member_epoch: self.member.1,
             topics: self.topics.as_ref().map(asked),
             must_be_stable,
         }
@@ -148,6 +152,7 @@ impl View<'_> {
         });
         Plan {
             group: group.group_id,
+            member: (group.member_id.map(Into::into), group.member_epoch),
             topics,
         }
     }

@@ -5,7 +5,7 @@
 //!            connection reads on. From version 5 on both names of the protocol must be there,
 //!            else INCONSISTENT_GROUP_PROTOCOL.
 //! Versions:  v3 static members (KIP-345) · v4 flexible · v5 protocol type and name (KIP-559)
-//! Not done:  members of consumer groups that still speak the classic protocol
+//! Not done:  –
 
 use std::rc::Rc;
 use std::sync::Arc;

@@ -1,6 +1,6 @@
 //! Groups of consumers: classic, consumer, share and streams.
 
-use crate::config::reason::{CORES, GROUP_PACE, GROUPS, SHARE, STREAMS};
+use crate::config::reason::{CORES, GROUP_PACE, SHARE, STREAMS};
 use crate::config::setting::{Setting, settings};
 
 pub(super) const ROWS: &[Setting] = settings! {
@@ -52,11 +52,11 @@ pub(super) const ROWS: &[Setting] = settings! {
         "Least heartbeat interval a consumer group may set.";
     "group.consumer.max.heartbeat.interval.ms" Int "15000" { AtLeast(1) } ReadOnly { Honoured }
         "Greatest heartbeat interval a consumer group may set.";
-    "group.consumer.max.size" Int "2147483647" { AtLeast(1) } ReadOnly { Ignored(GROUPS) }
+    "group.consumer.max.size" Int "2147483647" { AtLeast(1) } ReadOnly { Honoured }
         "Most members of a consumer group.";
-    "group.consumer.assignors" List "uniform,range" { EachOf(&["uniform", "range"]) } ReadOnly { Ignored(GROUPS) }
+    "group.consumer.assignors" List "uniform,range" { EachOf(&["uniform", "range"]) } ReadOnly { Honoured }
         "Assignors of the broker, the first being the default.";
-    "group.consumer.migration.policy" Text "bidirectional" { AnyCaseOf(&["DISABLED", "DOWNGRADE", "UPGRADE", "BIDIRECTIONAL"]) } ReadOnly { Ignored(GROUPS) }
+    "group.consumer.migration.policy" Text "bidirectional" { AnyCaseOf(&["DISABLED", "DOWNGRADE", "UPGRADE", "BIDIRECTIONAL"]) } ReadOnly { Honoured }
         "Whether groups may change between the classic and the consumer protocol.";
     "group.consumer.assignment.interval.ms" Int "1000" { AtLeast(0) } ClusterWide { Honoured }
         "Least time between two assignments of a consumer group.";
@@ -64,7 +64,7 @@ pub(super) const ROWS: &[Setting] = settings! {
         "Least assignment interval a consumer group may set.";
     "group.consumer.max.assignment.interval.ms" Int "15000" { AtLeast(0) } ReadOnly { Honoured }
         "Greatest assignment interval a consumer group may set.";
-    "group.consumer.regex.refresh.interval.ms" Int "600000" { AtLeast(10000) } Hidden { Ignored(GROUPS) }
+    "group.consumer.regex.refresh.interval.ms" Int "600000" { AtLeast(10000) } Hidden { Honoured }
         "How often subscribed patterns are matched again.";
     "group.share.session.timeout.ms" Int "45000" { AtLeast(1) } ReadOnly { Ignored(SHARE) }
         "Session timeout of share group members.";

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::coordinator::DescribedGroup;
+use super::assignor::TopicPartitions;
+use super::consumer::heartbeat::Refused;
+use super::coordinator::{DescribedConsumerGroup, DescribedGroup};
 use crate::model::{LeaderEpoch, Offset};
 use crate::protocol::error_code::ErrorCode;
 
@@ -34,6 +36,27 @@ pub enum Answer {
     Described(Option<DescribedGroup>),
     /// To an OffsetDelete: for all together, and for each in the order of the request.
     DeleteOffsets(ErrorCode, Vec<ErrorCode>),
+    /// To a ConsumerGroupHeartbeat.
+    ConsumerHeartbeat(ConsumerHeartbeatAnswer),
+    /// To a ConsumerGroupDescribe of one group; `None` if there is no such consumer group.
+    ConsumerDescribed(Option<DescribedConsumerGroup>),
+}
+
+/// Of ConsumerGroupHeartbeat.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConsumerHeartbeatAnswer {
+    /// `ErrorCode::None` with success.
+    pub error: ErrorCode,
+    /// What is wrong, with an error.
+    pub message: Option<String>,
+    /// The member's id, which it may hear for the first time.
+    pub member_id: Arc<str>,
+    /// The epoch it is at; as it was said with a leave; 0 with an error.
+    pub epoch: i32,
+    /// When it is to be heard of again; 0 with a leave and with an error.
+    pub heartbeat_interval_ms: i32,
+    /// What it may consume, if that has changed or it has asked.
+    pub assigned: Option<TopicPartitions>,
 }
 
 /// The offsets of a topic.
@@ -142,6 +165,15 @@ impl Answer {
             Self::Delete(_) => Self::Delete(error),
             described @ Self::Described(_) => described,
             Self::DeleteOffsets(_, _) => Self::DeleteOffsets(error, Vec::new()),
+            Self::ConsumerHeartbeat(told) => {
+                let message = "the coordinator could not store what has changed".to_owned();
+                let refused = Refused {
+                    code: error,
+                    message,
+                };
+                Self::ConsumerHeartbeat(ConsumerHeartbeatAnswer::refused(told.member_id, refused))
+            }
+            described @ Self::ConsumerDescribed(_) => described,
         }
     }
 }
@@ -154,6 +186,20 @@ impl SyncAnswer {
             protocol_type: None,
             protocol_name: None,
             assignment: Bytes::new(),
+        }
+    }
+}
+
+impl ConsumerHeartbeatAnswer {
+    /// A refusal.
+    pub fn refused(member_id: Arc<str>, refused: Refused) -> Self {
+        Self {
+            error: refused.code,
+            message: Some(refused.message),
+            member_id,
+            epoch: 0,
+            heartbeat_interval_ms: 0,
+            assigned: None,
         }
     }
 }

@@ -31,6 +31,14 @@ pub enum Deadline {
         /// Its id.
         member: Arc<str>,
     },
+    /// A member of a consumer group has not done in time what it was asked for: to give up
+    /// partitions, or, of the classic protocol, to join or to sync.
+    Step {
+        /// Its group.
+        group: Arc<str>,
+        /// Its id.
+        member: Arc<str>,
+    },
     /// A classic group has waited long enough for its members to join.
     Join {
         /// Its name.

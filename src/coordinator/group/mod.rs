@@ -6,6 +6,7 @@
 //! - [`offsets`]: what groups have committed.
 //! - [`assignor`]: how partitions are dealt out by the broker (KIP-848).
 //! - [`record`]: the records, as bytes; [`stored`] makes them of groups and groups of them.
+//! - [`embedded`]: what consumers of the classic protocol say to each other.
 //! - [`answer`], [`effects`], [`config`]: what comes out of a call, what an operation works with.
 
 pub mod answer;
@@ -15,6 +16,7 @@ pub mod config;
 pub mod consumer;
 pub mod coordinator;
 pub mod effects;
+pub mod embedded;
 pub mod offsets;
 pub mod record;
 pub mod stored;

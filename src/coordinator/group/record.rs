@@ -51,6 +51,13 @@ macro_rules! group_records {
                 }
             }
 
+            /// Whether nothing holds any more of what it is about.
+            pub fn is_tombstone(&self) -> bool {
+                match self {
+                    $(Self::$variant { value, .. } => value.is_none(),)*
+                }
+            }
+
             fn encode_in(
                 &self,
                 version: i16,
@@ -144,6 +151,21 @@ pub enum RecordError {
 }
 
 impl GroupRecord {
+    /// The group that it is about.
+    pub fn group(&self) -> &str {
+        match self {
+            Self::OffsetCommit { key, .. } => &key.group,
+            Self::GroupMetadata { key, .. } => &key.group,
+            Self::ConsumerGroupMetadata { key, .. } => &key.group_id,
+            Self::ConsumerGroupPartitionMetadata { key, .. } => &key.group_id,
+            Self::ConsumerGroupMemberMetadata { key, .. } => &key.group_id,
+            Self::ConsumerGroupTargetAssignmentMetadata { key, .. } => &key.group_id,
+            Self::ConsumerGroupTargetAssignmentMember { key, .. } => &key.group_id,
+            Self::ConsumerGroupCurrentMemberAssignment { key, .. } => &key.group_id,
+            Self::ConsumerGroupRegularExpression { key, .. } => &key.group_id,
+        }
+    }
+
     /// The record's key, and its value unless it is a tombstone.
     ///
     /// Fails if a text is longer than Kafka's 32,767 bytes: a member id may be, which is made from

@@ -7,8 +7,10 @@ use super::super::appends::AppendTicket;
 use super::super::message::{AppendBatch, BatchBytes};
 use super::super::shards::ReplyTo;
 use super::batch::{encode_batch, offsets_compression};
+use super::topics::ImageTopics;
 use super::{Host, Hosted};
-use crate::coordinator::group::coordinator::{Coordinator, Turn, Write};
+use crate::coordinator::group::consumer::topics::Topics;
+use crate::coordinator::group::coordinator::{AssignmentJob, Coordinator, Turn, Write};
 use crate::model::{Offset, PartitionId, TimestampMs};
 use crate::partition::{PartitionError, Promise};
 use crate::protocol::error_code::ErrorCode;
@@ -33,15 +35,16 @@ impl Owned {
     pub(super) fn act(
         &self,
         partition: PartitionId,
-        act: impl FnOnce(&mut Coordinator, TimestampMs) -> Turn,
+        act: impl FnOnce(&mut Coordinator, &dyn Topics, TimestampMs) -> Turn,
     ) {
         self.settle_group(partition);
         let now_ms = self.core.now_ms();
+        let image = self.state.borrow().image.clone();
         let mut hosted = self.groups.hosted.borrow_mut();
         let Some(coordinator) = hosted.ready(partition) else {
             return;
         };
-        let turn = act(coordinator, now_ms);
+        let turn = act(coordinator, &ImageTopics(&image), now_ms);
         self.carry_out(&mut hosted, partition, turn, now_ms);
     }
 
@@ -96,6 +99,7 @@ impl Owned {
         now_ms: TimestampMs,
     ) {
         hosted.answer(turn.answers);
+        self.run_jobs(partition, turn.jobs);
         let mut writes = VecDeque::from(turn.writes);
         while let Some(write) = writes.pop_front() {
             let appended = self.append_group_records(partition, &write);
@@ -108,10 +112,24 @@ impl Owned {
                     let turn = coordinator.refused(write, error, now_ms);
                     writes.extend(turn.writes);
                     hosted.answer(turn.answers);
+                    self.run_jobs(partition, turn.jobs);
                 }
             }
         }
         self.ring_for(hosted, partition);
+    }
+
+    /// Has assignments of large groups made by the pool, and brings them back.
+    fn run_jobs(&self, partition: PartitionId, jobs: Vec<AssignmentJob>) {
+        for job in jobs {
+            let owned = self.clone();
+            self.core.spawn(async move {
+                let assigned = owned.core.blocking(move || job.run()).await;
+                owned.act(partition, |coordinator, _, now_ms| {
+                    coordinator.assigned(assigned, now_ms)
+                });
+            });
+        }
     }
 
     /// Appends a write as one batch; the offset of its first record.

@@ -57,7 +57,10 @@ impl Owned {
     /// Takes up the coordinator of a partition that this core leads. One without records answers
     /// at once.
     pub(super) fn host_group(&self, shards: &Shards, partition: PartitionId) {
-        let coordinator = Coordinator::new(group_config(&self.state.borrow().config));
+        let coordinator = {
+            let state = self.state.borrow();
+            Coordinator::new(group_config(&state.config, &state.image))
+        };
         let (start, end) = {
             let state = self.state.borrow();
             let log = state.partitions[&partition].log();
@@ -67,7 +70,8 @@ impl Owned {
         if start == end {
             let host = Host::Ready(Box::new(coordinator));
             hosted.hosts.insert(partition, host);
-            return;
+            drop(hosted);
+            return self.configure_groups(partition);
         }
         let deleted = HashSet::new();
         hosted.hosts.insert(partition, Host::Loading { deleted });
@@ -111,8 +115,11 @@ impl Owned {
         };
         hosted.hosts.insert(partition, host);
         drop(hosted);
-        self.act(partition, |coordinator, now_ms| coordinator.begin(now_ms));
-        self.act(partition, |coordinator, _| {
+        self.configure_groups(partition);
+        self.act(partition, |coordinator, topics, now_ms| {
+            coordinator.begin(topics, now_ms)
+        });
+        self.act(partition, |coordinator, _, _| {
             coordinator.forget_topics(&deleted)
         });
     }

@@ -15,11 +15,13 @@
 //! - [`act`]: the step, its appends and its answers.
 //! - [`batch`]: records as a batch of the log.
 //! - [`load`]: a coordinator from its partition's log.
+//! - [`topics`]: the metadata as coordinators see it.
 //! - [`upkeep`]: the tasks of the core, and what metadata changes.
 
 mod act;
 mod batch;
 mod load;
+mod topics;
 mod upkeep;
 
 use std::cell::{Cell, RefCell};
@@ -130,8 +132,8 @@ impl Owned {
             return reply.send(ShardReply::Group(Err(error)));
         }
         let ticket = self.groups.hosted.borrow_mut().await_answer(reply);
-        self.act(partition, |coordinator, now_ms| {
-            coordinator.call(ticket, call, now_ms)
+        self.act(partition, |coordinator, topics, now_ms| {
+            coordinator.call(ticket, call, topics, now_ms)
         });
     }
 

@@ -5,10 +5,11 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::super::group_config::{group_config, group_overrides, overrides_of};
 use super::super::message::Publication;
 use super::super::{Owned, Shards};
-use super::{Host, Hosted};
-use crate::metadata::{CONSUMER_OFFSETS, MetadataImage};
+use super::{Host, Hosted, coordinator_partition};
+use crate::metadata::{CONSUMER_OFFSETS, Changes, ConfigResource, MetadataImage, ResourceType};
 use crate::model::{PartitionId, TimestampMs};
 
 /// Deadlines come together to so much: thousands of sessions must not wake the core one by one.
@@ -61,8 +62,8 @@ impl Owned {
         for partition in partitions {
             let mut any = true;
             while any {
-                self.act(partition, |coordinator, _| {
-                    let turn = coordinator.tick(now_ms);
+                self.act(partition, |coordinator, topics, _| {
+                    let turn = coordinator.tick(topics, now_ms);
                     any = turn.is_some();
                     turn.unwrap_or_default()
                 });
@@ -91,7 +92,9 @@ impl Owned {
             self.core.sleep(Duration::from_millis(interval)).await;
             let partitions = self.groups.hosted.borrow().partitions();
             for partition in partitions {
-                self.act(partition, |coordinator, now_ms| coordinator.expire(now_ms));
+                self.act(partition, |coordinator, _, now_ms| {
+                    coordinator.expire(now_ms)
+                });
                 self.core.breathe().await;
             }
         }
@@ -116,6 +119,65 @@ impl Owned {
                 self.host_group(shards, partition);
             }
         }
+        let of_groups = |resource: &ConfigResource| {
+            matches!(resource.kind, ResourceType::Group | ResourceType::Broker)
+        };
+        if changes.configs_changed.iter().any(of_groups) {
+            self.configure_all_groups(changes);
+        }
+        if !changes.partitions_created.is_empty() || !changes.topics_deleted.is_empty() {
+            self.refresh_groups();
+        }
+    }
+
+    /// What is subscribed to may have changed.
+    fn refresh_groups(&self) {
+        let partitions = self.groups.hosted.borrow().partitions();
+        for partition in partitions {
+            self.act(partition, |coordinator, topics, now_ms| {
+                coordinator.refresh(topics, now_ms)
+            });
+        }
+    }
+
+    fn configure_all_groups(&self, changes: &Changes) {
+        let partitions = self.groups.hosted.borrow().partitions();
+        for partition in partitions {
+            self.configure_groups(partition);
+        }
+        // Those whose last setting was taken back are not among the image's any more.
+        let changed = changes.configs_changed.iter();
+        for resource in changed.filter(|resource| resource.kind == ResourceType::Group) {
+            self.configure_group(&resource.name);
+        }
+    }
+
+    fn configure_group(&self, name: &str) {
+        let (partition, overrides) = {
+            let state = self.state.borrow();
+            let overrides = overrides_of(&state.config, &state.image, name);
+            (coordinator_partition(&state.image, name), overrides)
+        };
+        let mut hosted = self.groups.hosted.borrow_mut();
+        let host = partition.and_then(|partition| hosted.ready(partition));
+        if let Some(coordinator) = host {
+            coordinator.configure_group(name.into(), overrides);
+        }
+    }
+
+    /// Brings a coordinator the settings of the broker, and of those groups that have their own.
+    pub(super) fn configure_groups(&self, partition: PartitionId) {
+        let state = self.state.borrow();
+        let mut hosted = self.groups.hosted.borrow_mut();
+        let Some(coordinator) = hosted.ready(partition) else {
+            return;
+        };
+        coordinator.configure(group_config(&state.config, &state.image));
+        for (group, overrides) in group_overrides(&state.config, &state.image) {
+            if coordinator_partition(&state.image, &group) == Some(partition) {
+                coordinator.configure_group(group, overrides);
+            }
+        }
     }
 
     fn forget_topics(&self, names: &HashSet<Arc<str>>) {
@@ -126,7 +188,9 @@ impl Owned {
             {
                 deleted.extend(names.iter().cloned());
             }
-            self.act(partition, |coordinator, _| coordinator.forget_topics(names));
+            self.act(partition, |coordinator, _, _| {
+                coordinator.forget_topics(names)
+            });
         }
     }
 
@@ -144,7 +208,9 @@ impl Owned {
     pub(in super::super) fn unload_groups(&self) {
         let partitions = self.groups.hosted.borrow().partitions();
         for partition in partitions {
-            self.act(partition, |coordinator, now_ms| coordinator.unload(now_ms));
+            self.act(partition, |coordinator, _, now_ms| {
+                coordinator.unload(now_ms)
+            });
             let mut hosted = self.groups.hosted.borrow_mut();
             hosted.hosts.insert(partition, Host::Failed);
         }

@@ -222,6 +222,24 @@ impl Group {
         is_held || self.members.contains_key(&member.id)
     }
 
+    /// What the members of a group that was restored offer, where more is known than the log has.
+    pub fn take_offers(&mut self, mut offers: BTreeMap<Arc<str>, Vec<Protocol>>) {
+        self.supported.clear();
+        for member in self.members.values_mut() {
+            if let Some(offered) = offers.remove(&member.id) {
+                member.protocols = offered;
+            }
+        }
+        let all: Vec<_> = self
+            .members
+            .values()
+            .map(|member| member.protocols.clone())
+            .collect();
+        for offered in &all {
+            self.count_protocols(offered, 1);
+        }
+    }
+
     /// Starts the sessions of a group that was restored, when its coordinator begins to answer.
     pub fn resume(&mut self, cx: &mut Cx<'_>) {
         for member in self.members.values() {

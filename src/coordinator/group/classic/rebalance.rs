@@ -287,6 +287,14 @@ impl Group {
         }
     }
 
+    /// A group that was brought back, or was a consumer group, has everybody join again.
+    pub fn rebalance_anew(&mut self, cx: &mut Cx<'_>) -> Append {
+        match self.state {
+            State::Stable => self.prepare_rebalance("its protocol has changed", cx),
+            _ => Append::Nothing,
+        }
+    }
+
     /// A group that was loaded has more members than it may have now: the last to join again are
     /// turned away.
     pub fn shrink(&mut self, cx: &mut Cx<'_>) -> Append {

@@ -152,6 +152,7 @@ impl Bench {
                 Deadline::Session { member, .. } => group.on_session_deadline(&member, cx),
                 Deadline::Join { .. } => group.on_join_deadline(cx),
                 Deadline::Sync { .. } => group.on_sync_deadline(cx),
+                Deadline::Step { .. } => unreachable!("of consumer groups"),
             });
             self.write(append);
         }

@@ -4,7 +4,7 @@
 //! What takes a record back is the record that was there before ([`Group::before`]): replaying
 //! that leads to where the group was.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -41,7 +41,7 @@ impl State {
 }
 
 /// What a member has said of itself. One record of the log.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Profile {
     /// Of a static member.
     pub instance_id: Option<Arc<str>>,
@@ -53,7 +53,7 @@ pub struct Profile {
     pub client_host: Arc<str>,
     /// In the order of their names, each once.
     pub topics: Arc<[Arc<str>]>,
-    /// A regular expression for more of them.
+    /// A regular expression for more of them; never empty.
     pub regex: Option<Arc<str>>,
     /// How long it may take to give partitions up; −1 if it did not say.
     pub rebalance_timeout_ms: i32,
@@ -107,11 +107,17 @@ pub struct Group {
     static_members: HashMap<Arc<str>, Arc<str>>,
     targets: BTreeMap<Arc<str>, Arc<TopicPartitions>>,
     regexes: BTreeMap<Arc<str>, Resolved>,
-    /// Who has a partition, or has yet to give it up, and at which epoch that member is.
-    holders: HashMap<(Uuid, i32), i32>,
+    /// The log still has a record of the topics as Kafka before 4.1 wrote it.
+    has_old_metadata: bool,
+    /// Who has a partition, or has yet to give it up.
+    holders: HashMap<(Uuid, i32), Arc<str>>,
     /// How many members name a topic.
     subscribers: BTreeMap<Arc<str>, usize>,
-    /// How many members have not reached the target.
+    /// How many members have a regular expression.
+    regex_users: BTreeMap<Arc<str>, usize>,
+    /// How many members speak the classic protocol.
+    classic_members: usize,
+    /// Members that have not reached the target.
     behind: HashSet<Arc<str>>,
 }
 
@@ -128,8 +134,11 @@ impl Group {
             static_members: HashMap::new(),
             targets: BTreeMap::new(),
             regexes: BTreeMap::new(),
+            has_old_metadata: false,
             holders: HashMap::new(),
             subscribers: BTreeMap::new(),
+            regex_users: BTreeMap::new(),
+            classic_members: 0,
             behind: HashSet::new(),
         }
     }
@@ -195,19 +204,58 @@ impl Group {
     }
 
     /// The topics that members subscribe to, by name or by what their expressions stand for.
-    pub fn subscribed(&self) -> impl Iterator<Item = &Arc<str>> {
-        self.subscribers.keys()
+    pub fn subscribed(&self) -> BTreeSet<&Arc<str>> {
+        let found = self.resolved_regexes().flat_map(|found| &found.topics);
+        self.subscribers.keys().chain(found).collect()
     }
 
     /// Whether a topic is subscribed to.
     pub fn subscribes_to(&self, topic: &str) -> bool {
         let named = self.subscribers.contains_key(topic);
         let found = |resolved: &Resolved| resolved.topics.iter().any(|found| **found == *topic);
-        named || self.regexes.values().any(found)
+        named || self.resolved_regexes().any(found)
     }
 
-    /// The assignor that most members wish for; uniform if they wish for none.
-    pub fn assignor(&self) -> Assignor {
+    /// The topics of one member, by name or by what its expression stands for.
+    pub fn topics_of<'a>(&'a self, profile: &'a Profile) -> impl Iterator<Item = &'a Arc<str>> {
+        let resolved = profile
+            .regex
+            .as_ref()
+            .and_then(|regex| self.resolved(regex));
+        let found = resolved.into_iter().flat_map(|resolved| &resolved.topics);
+        profile.topics.iter().chain(found)
+    }
+
+    /// How many members have a regular expression.
+    pub fn users_of_regex(&self, regex: &str) -> usize {
+        self.regex_users.get(regex).copied().unwrap_or(0)
+    }
+
+    /// The regular expressions that members have.
+    pub fn used_regexes(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.regex_users.keys()
+    }
+
+    /// Whether all members but this one speak the classic protocol.
+    pub fn is_classic_without(&self, member: &str) -> bool {
+        let member = self.members.get(member);
+        let counts = member.is_some_and(|member| member.profile.is_classic());
+        let others = self.members.len() - usize::from(member.is_some());
+        self.classic_members - usize::from(counts) == others
+    }
+
+    /// The members that speak the classic protocol.
+    pub fn classic_members(&self) -> usize {
+        self.classic_members
+    }
+
+    fn resolved_regexes(&self) -> impl Iterator<Item = &Resolved> {
+        let used = self.regex_users.keys();
+        used.filter_map(|regex| self.regexes.get(regex))
+    }
+
+    /// The assignor that most members wish for, if they wish for one.
+    pub fn assignor(&self) -> Option<Assignor> {
         let mut votes: BTreeMap<&str, usize> = BTreeMap::new();
         for wish in self
             .members
@@ -217,13 +265,30 @@ impl Group {
             *votes.entry(wish).or_default() += 1;
         }
         let most = votes.into_iter().rev().max_by_key(|(_, count)| *count);
-        let most = most.and_then(|(name, _)| Assignor::by_name(name));
-        most.unwrap_or_default()
+        most.and_then(|(name, _)| Assignor::by_name(name))
     }
 
-    /// Whether nothing is left of it: it was deleted.
-    pub fn is_gone(&self) -> bool {
-        self.epoch == 0 && self.members.is_empty()
+    /// What deletes it: a tombstone for everything that the log has of it, its epoch last.
+    pub fn tombstones(&self) -> Vec<GroupRecord> {
+        let mut records = Vec::new();
+        let members: BTreeSet<_> = self.members.keys().chain(self.targets.keys()).collect();
+        for member in members {
+            records.push(stored::current_record(&self.id, member, None));
+            records.push(stored::target_record(&self.id, member, None));
+            records.push(stored::profile_record(&self.id, member, None));
+        }
+        records.push(stored::target_epoch_record(&self.id, None));
+        let regexes = self.regexes.keys();
+        records.extend(regexes.map(|regex| stored::resolved_record(&self.id, regex, None)));
+        records.extend(self.old_metadata_tombstone());
+        records.push(stored::epoch_record(&self.id, None));
+        records
+    }
+
+    /// The topics are in the group's epoch now; what an older Kafka wrote of them can go.
+    pub fn old_metadata_tombstone(&self) -> Option<GroupRecord> {
+        let record = || stored::old_metadata_tombstone(&self.id);
+        self.has_old_metadata.then(record)
     }
 
     /// A record of the group, live or while loading; others are none of its business.
@@ -261,7 +326,9 @@ impl Group {
                 }
             }
             // Written by Kafka before 4.1; the hash has taken its place.
-            GroupRecord::ConsumerGroupPartitionMetadata { .. } => {}
+            GroupRecord::ConsumerGroupPartitionMetadata { value, .. } => {
+                self.has_old_metadata = value.is_some();
+            }
             GroupRecord::OffsetCommit { .. } | GroupRecord::GroupMetadata { .. } => {}
         }
     }
@@ -296,6 +363,7 @@ impl Group {
                 let resolved = self.resolved(&key.regular_expression);
                 stored::resolved_record(&self.id, &key.regular_expression, resolved)
             }
+            // What it said is not kept: taken back, its tombstone stands for nothing.
             GroupRecord::ConsumerGroupPartitionMetadata { .. }
             | GroupRecord::OffsetCommit { .. }
             | GroupRecord::GroupMetadata { .. } => record.clone(),
@@ -303,74 +371,83 @@ impl Group {
     }
 
     fn set_profile(&mut self, id: Arc<str>, profile: Option<Profile>) {
-        if let Some(member) = self.members.get(&id) {
-            let old = member.profile.clone();
-            self.count_topics(&old, false);
-            if let Some(instance_id) = &old.instance_id
-                && self.static_members.get(instance_id) == Some(&id)
-            {
-                self.static_members.remove(instance_id);
+        let before = match (profile, self.members.contains_key(&id)) {
+            (Some(profile), true) => {
+                self.count(&id, &profile, true);
+                let member = self.members.get_mut(&id).expect("just seen");
+                Some(std::mem::replace(&mut member.profile, profile))
             }
-        }
-        let Some(profile) = profile else {
-            if let Some(member) = self.members.remove(&id) {
-                self.release(&member.current);
-            }
-            self.behind.remove(&id);
-            return;
-        };
-        self.count_topics(&profile, true);
-        if let Some(instance_id) = &profile.instance_id {
-            self.static_members.insert(instance_id.clone(), id.clone());
-        }
-        match self.members.get_mut(&id) {
-            Some(member) => member.profile = profile,
-            None => {
+            (Some(profile), false) => {
+                self.count(&id, &profile, true);
                 let current = Current::new();
                 self.members.insert(id.clone(), Member { profile, current });
+                None
             }
+            (None, _) => self.members.remove(&id).map(|member| {
+                self.release(&id, &member.current);
+                member.profile
+            }),
+        };
+        if let Some(before) = before {
+            self.count(&id, &before, false);
         }
-        self.see_if_behind(&id);
+        match self.members.contains_key(&id) {
+            true => self.see_if_behind(&id),
+            false => drop(self.behind.remove(&id)),
+        }
     }
 
     fn set_current(&mut self, id: &str, current: Current) {
-        let Some(member) = self.members.get_mut(id) else {
-            // Of a member that compaction has left a tombstone of.
-            return;
+        let id: Arc<str> = match self.members.get_key_value(id) {
+            Some((id, _)) => id.clone(),
+            None if current == Current::new() => return,
+            None => {
+                // Compaction has left what it has before what it said last of itself.
+                self.set_profile(id.into(), Some(Profile::default()));
+                id.into()
+            }
         };
-        let old = std::mem::replace(&mut member.current, current.clone());
-        self.release(&old);
-        self.hold(&current);
-        let id: Arc<str> = id.into();
-        self.see_if_behind(&id);
-    }
-
-    fn hold(&mut self, current: &Current) {
+        let member = self.members.get_mut(&id).expect("just made");
+        let old = std::mem::replace(&mut member.current, current);
+        self.release(&id, &old);
+        let current = &self.members[&id].current;
         for place in places(&current.assigned).chain(places(&current.revoking)) {
-            self.holders.insert(place, current.epoch);
+            self.holders.insert(place, id.clone());
         }
+        self.see_if_behind(&id);
     }
 
     /// While records are replayed, a partition may be taken by the next before the last lets go:
     /// only who has it may.
-    fn release(&mut self, current: &Current) {
+    fn release(&mut self, id: &Arc<str>, current: &Current) {
         for place in places(&current.assigned).chain(places(&current.revoking)) {
-            if self.holders.get(&place) == Some(&current.epoch) {
+            if self.holders.get(&place) == Some(id) {
                 self.holders.remove(&place);
             }
         }
     }
 
-    fn count_topics(&mut self, profile: &Profile, more: bool) {
+    /// Counts in what a member says of itself, or counts it out.
+    fn count(&mut self, id: &Arc<str>, profile: &Profile, more: bool) {
         for topic in &*profile.topics {
-            let count = self.subscribers.entry(topic.clone()).or_default();
-            *count = match more {
-                true => *count + 1,
-                false => *count - 1,
-            };
-            if *count == 0 {
-                self.subscribers.remove(topic);
-            }
+            count(&mut self.subscribers, topic, more);
+        }
+        if let Some(regex) = &profile.regex {
+            count(&mut self.regex_users, regex, more);
+        }
+        match more {
+            true => self.classic_members += usize::from(profile.is_classic()),
+            false => self.classic_members -= usize::from(profile.is_classic()),
+        }
+        let Some(instance_id) = &profile.instance_id else {
+            return;
+        };
+        let now = self.members.get(id).map(|member| &member.profile);
+        let keeps = now.is_some_and(|now| now.instance_id.as_ref() == Some(instance_id));
+        match more {
+            true => drop(self.static_members.insert(instance_id.clone(), id.clone())),
+            false if keeps || self.static_members.get(instance_id) != Some(id) => {}
+            false => drop(self.static_members.remove(instance_id)),
         }
     }
 
@@ -406,6 +483,17 @@ impl Member {
     /// It has to give something up before it may go on.
     pub fn is_asked_to_revoke(&self) -> bool {
         self.current.progress == Progress::Unrevoked
+    }
+}
+
+fn count(counts: &mut BTreeMap<Arc<str>, usize>, name: &Arc<str>, more: bool) {
+    let count = counts.entry(name.clone()).or_default();
+    *count = match more {
+        true => *count + 1,
+        false => *count - 1,
+    };
+    if *count == 0 {
+        counts.remove(name);
     }
 }
 

@@ -75,11 +75,12 @@ impl Current {
         self.progress == Progress::Stable && self.epoch == target_epoch
     }
 
-    /// Whether a commit for a partition may be taken from a client at `epoch` (KIP-1251).
+    /// Whether a commit for a partition may be taken from a client at `epoch`: one that has not
+    /// heard of its last epoch yet may commit what it had before (KIP-1251).
     pub fn may_commit(&self, topic: Uuid, partition: i32, epoch: i32) -> bool {
         let of = |held: &Held| held.get(&topic)?.get(&partition).copied();
         let given = of(&self.assigned).or_else(|| of(&self.revoking));
-        epoch <= self.epoch && given.is_none_or(|given| given <= epoch)
+        epoch == self.epoch || epoch < self.epoch && given.is_some_and(|given| given <= epoch)
     }
 }
 

@@ -14,10 +14,10 @@ use crate::protocol::message::group_record::consumer::{
     ClassicMemberMetadata, ClassicProtocol, ConsumerGroupCurrentMemberAssignmentKey,
     ConsumerGroupCurrentMemberAssignmentValue, ConsumerGroupMemberMetadataKey,
     ConsumerGroupMemberMetadataValue, ConsumerGroupMetadataKey, ConsumerGroupMetadataValue,
-    ConsumerGroupRegularExpressionKey, ConsumerGroupRegularExpressionValue,
-    ConsumerGroupTargetAssignmentMemberKey, ConsumerGroupTargetAssignmentMemberValue,
-    ConsumerGroupTargetAssignmentMetadataKey, ConsumerGroupTargetAssignmentMetadataValue,
-    TopicPartition, TopicPartitions as StoredHeld,
+    ConsumerGroupPartitionMetadataKey, ConsumerGroupRegularExpressionKey,
+    ConsumerGroupRegularExpressionValue, ConsumerGroupTargetAssignmentMemberKey,
+    ConsumerGroupTargetAssignmentMemberValue, ConsumerGroupTargetAssignmentMetadataKey,
+    ConsumerGroupTargetAssignmentMetadataValue, TopicPartition, TopicPartitions as StoredHeld,
 };
 
 /// The group's epoch and the hash of its topics; `None` deletes it.
@@ -122,6 +122,16 @@ pub fn resolved_record(group: &str, regex: &str, resolved: Option<&Resolved>) ->
             version: resolved.version,
             timestamp: resolved.at,
         }),
+    }
+}
+
+/// What an older Kafka wrote of a group's topics is not needed any more.
+pub fn old_metadata_tombstone(group: &str) -> GroupRecord {
+    GroupRecord::ConsumerGroupPartitionMetadata {
+        key: ConsumerGroupPartitionMetadataKey {
+            group_id: group.to_owned(),
+        },
+        value: None,
     }
 }
 

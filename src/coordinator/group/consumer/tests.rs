@@ -4,23 +4,40 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::change::refresh;
 use super::group::{Group, State};
-use super::heartbeat::{
-    Heartbeat, HeartbeatRequest, Refused, Told, Topics, fence, finish, heartbeat, install, refresh,
-    spec,
-};
+use super::heartbeat::{HeartbeatRequest, Refused, Told, check, fence, finish, heartbeat, steady};
+use super::heartbeat::{check_leave, leave_for_a_while};
 use super::reconcile::Target;
+use super::target::{install, spec};
+use super::topics::Topics;
 use super::tx::Tx;
+use crate::coordinator::group::assignor::Assignor;
 use crate::coordinator::group::record::GroupRecord;
 use crate::model::Uuid;
 use crate::protocol::error_code::ErrorCode;
 
 impl Topics for BTreeMap<&'static str, u32> {
     fn by_name(&self, name: &str) -> Option<(Uuid, u32)> {
-        let partitions = *self.get(name)?;
-        let id = Uuid::from_u128(name.bytes().fold(7, |id, byte| id * 256 + u128::from(byte)));
-        Some((id, partitions))
+        Some((id_of(name), *self.get(name)?))
     }
+
+    fn name_of(&self, id: Uuid) -> Option<Arc<str>> {
+        let found = self.keys().find(|name| id_of(name) == id);
+        found.map(|name| Arc::from(*name))
+    }
+
+    fn visit_names(&self, visit: &mut dyn FnMut(&Arc<str>)) {
+        self.keys().for_each(|name| visit(&Arc::from(*name)));
+    }
+
+    fn version(&self) -> i64 {
+        1
+    }
+}
+
+fn id_of(name: &str) -> Uuid {
+    Uuid::from_u128(name.bytes().fold(7, |id, byte| id * 256 + u128::from(byte)))
 }
 
 /// A group, its log, and the cluster's topics.
@@ -38,6 +55,9 @@ struct Client {
     epoch: i32,
     owned: Target,
     topics: Vec<Arc<str>>,
+    /// Its last answer was lost, so it says everything next time, as clients do: else it would
+    /// never hear of partitions that it has to give up.
+    says_all: bool,
 }
 
 impl Cluster {
@@ -62,15 +82,32 @@ impl Cluster {
 
     fn plan(&mut self, request: HeartbeatRequest, tx: &mut Tx) -> Result<Told, Refused> {
         let Self { group, topics, .. } = self;
-        match heartbeat(group, request, 1000, topics, tx)? {
-            Heartbeat::Done(told) => Ok(told),
-            Heartbeat::NeedsTarget(pending) => {
-                let (assignor, spec) = spec(group, topics);
-                let assignment = assignor.assign(&spec).expect("its topics are known");
-                install(group, group.epoch(), &assignment, 0, tx);
-                finish(group, pending, topics, tx)
+        check(&request, &[Assignor::Uniform, Assignor::Range])?;
+        if request.epoch < 0 {
+            check_leave(group, &request)?;
+            match request.epoch {
+                -1 => fence(group, &request.member_id, topics, tx),
+                _ => leave_for_a_while(group, &request.member_id, tx),
             }
+            return Ok(Told {
+                epoch: request.epoch,
+                member_id: request.member_id,
+                assigned: None,
+            });
         }
+        let told = steady(group, &request);
+        let pending = heartbeat(group, request, 1000, topics, 0, tx)?;
+        if group.epoch() > group.target_epoch() {
+            let assignor = group.assignor().unwrap_or_default();
+            let assignment = assignor.assign(&spec(group, topics)).expect("known topics");
+            install(group, group.epoch(), &assignment, &BTreeMap::new(), 0, tx);
+        }
+        let finished = finish(group, pending, topics, tx)?;
+        if let Some(told) = told {
+            assert!(tx.records.is_empty());
+            assert_eq!(told, finished, "the short way leads to the same");
+        }
+        Ok(finished)
     }
 
     /// What the log says.
@@ -89,11 +126,12 @@ impl Client {
             epoch: 0,
             owned: Target::new(),
             topics: topics.iter().map(|name| Arc::from(*name)).collect(),
+            says_all: false,
         }
     }
 
     fn request(&self) -> HeartbeatRequest {
-        let joins = self.epoch == 0;
+        let joins = self.epoch == 0 || self.says_all;
         HeartbeatRequest {
             member_id: self.id.clone(),
             epoch: self.epoch,
@@ -103,6 +141,7 @@ impl Client {
             client_id: "client".into(),
             client_host: "/127.0.0.1".into(),
             topics: joins.then(|| self.topics.clone()),
+            regex: None,
             assignor: None,
             owned: Some(self.owned.clone()),
         }
@@ -110,7 +149,7 @@ impl Client {
 
     /// Takes what it was told: what it has to give up, it has given up at once.
     fn hear(&mut self, told: Told) {
-        self.epoch = told.epoch;
+        (self.epoch, self.says_all) = (told.epoch, false);
         if let Some(assigned) = told.assigned {
             let sets = assigned.into_iter();
             self.owned = sets
@@ -293,18 +332,21 @@ fn random_walk(mut dice: Dice) {
                 let _ = cluster.plan(clients[whose].request(), &mut tx);
                 tx.undo(&mut cluster.group);
                 assert_eq!(cluster.group, before);
+                clients[whose].says_all = true;
             }
             6 if !clients.is_empty() => {
                 // The answer is lost.
                 let _ = cluster.take(clients[whose].request());
+                clients[whose].says_all = true;
             }
             _ if !clients.is_empty() => {
                 let _ = clients[whose].beat(&mut cluster);
             }
             _ => {}
         }
-        check(&clients, &cluster);
+        check_owners(&clients);
     }
+    assert_eq!(cluster.restored(), cluster.group);
     // Who was fenced, or lost an answer to its joining, is in again after a while.
     for _ in 0..20 {
         for client in &mut clients {
@@ -314,14 +356,15 @@ fn random_walk(mut dice: Dice) {
                 cluster.log.append(&mut tx.records);
             }
         }
-        check(&clients, &cluster);
+        check_owners(&clients);
     }
+    assert_eq!(cluster.restored(), cluster.group);
     if !clients.is_empty() {
         assert_eq!(cluster.group.state(), State::Stable);
     }
 }
 
-fn check(clients: &[Client], cluster: &Cluster) {
+fn check_owners(clients: &[Client]) {
     let mut owners: BTreeMap<(Uuid, i32), &Arc<str>> = BTreeMap::new();
     for client in clients {
         for (topic, partitions) in &client.owned {
@@ -331,5 +374,4 @@ fn check(clients: &[Client], cluster: &Cluster) {
             }
         }
     }
-    assert_eq!(cluster.restored(), cluster.group);
 }

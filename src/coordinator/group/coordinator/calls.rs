@@ -3,12 +3,13 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::super::answer::{Answer, JoinAnswer, SyncAnswer, Ticket};
+use super::super::answer::{Answer, Ticket};
 use super::super::classic::{JoinRequest, LeaveRequest, State, SyncRequest};
-use super::super::effects::Append;
+use super::super::consumer::heartbeat::HeartbeatRequest;
 use super::super::stored;
 use super::commit::{CommitRequest, FetchRequest};
-use super::{Coordinator, Then, Turn, Write};
+use super::kinds::Group;
+use super::{Coordinator, Then, Topics, Turn, Write};
 use crate::model::TimestampMs;
 use crate::protocol::error_code::ErrorCode;
 
@@ -32,12 +33,16 @@ pub enum Call {
     },
     /// Members leave.
     Leave(Arc<str>, LeaveRequest),
+    /// A member of the consumer protocol comes, is alive, goes.
+    ConsumerHeartbeat(Arc<str>, HeartbeatRequest),
     /// Offsets are committed.
     Commit(CommitRequest),
     /// Committed offsets are asked for.
     Fetch(FetchRequest),
-    /// What administrators see of a group is asked for.
+    /// What administrators see of a classic group is asked for.
     Describe(Arc<str>),
+    /// What administrators see of a consumer group is asked for.
+    DescribeConsumer(Arc<str>),
     /// A group is deleted, its offsets with it.
     Delete(Arc<str>),
     /// Offsets of a group are deleted.
@@ -57,7 +62,9 @@ impl Call {
             | Self::Sync(group, _)
             | Self::Heartbeat { group, .. }
             | Self::Leave(group, _)
+            | Self::ConsumerHeartbeat(group, _)
             | Self::Describe(group)
+            | Self::DescribeConsumer(group)
             | Self::Delete(group)
             | Self::DeleteOffsets { group, .. } => group,
             Self::Commit(request) => &request.group,
@@ -68,33 +75,43 @@ impl Call {
 
 impl Coordinator {
     /// Takes a call.
-    pub fn call(&mut self, ticket: Ticket, call: Call, now: TimestampMs) -> Turn {
+    pub fn call(
+        &mut self,
+        ticket: Ticket,
+        call: Call,
+        topics: &dyn Topics,
+        now: TimestampMs,
+    ) -> Turn {
         let mut turn = Turn::default();
         match call {
-            Call::Join(group, request) => self.join(ticket, group, request, now, &mut turn),
-            Call::Sync(group, request) => self.sync(ticket, &group, request, now, &mut turn),
+            Call::Join(group, request) => self.join(ticket, group, request, topics, now, &mut turn),
+            Call::Sync(group, request) => {
+                self.sync(ticket, &group, request, topics, now, &mut turn)
+            }
             Call::Heartbeat {
                 group,
                 member_id,
                 instance_id,
                 generation,
             } => {
-                let mut code = Err(ErrorCode::UnknownMemberId);
-                self.with_group(&group, now, &mut turn, |group, cx| {
-                    code = group.heartbeat(&member_id, instance_id.as_deref(), generation, cx);
-                    Append::Nothing
-                });
-                let code = code.err().unwrap_or(ErrorCode::None);
-                turn.answers.push((ticket, Answer::Heartbeat(code)));
+                let who = (&member_id, instance_id.as_deref(), generation);
+                self.heartbeat(ticket, &group, who, now, &mut turn);
             }
             Call::Leave(group, request) => {
-                self.leave(ticket, &group, &request, now, &mut turn);
+                self.leave(ticket, &group, &request, topics, now, &mut turn);
             }
-            Call::Commit(request) => self.commit(ticket, request, now, &mut turn),
+            Call::ConsumerHeartbeat(group, request) => {
+                self.consumer_heartbeat(ticket, &group, request, topics, now, &mut turn);
+            }
+            Call::Commit(request) => self.commit(ticket, request, topics, now, &mut turn),
             Call::Fetch(request) => self.fetch(ticket, request, &mut turn),
             Call::Describe(group) => {
                 let described = Answer::Described(self.describe(&group));
                 turn.answers.push((ticket, described));
+            }
+            Call::DescribeConsumer(group) => {
+                let described = Answer::ConsumerDescribed(self.describe_consumer(&group, topics));
+                self.answer_settled(&group, ticket, described, &mut turn);
             }
             Call::Delete(group) => self.delete(ticket, &group, &mut turn),
             Call::DeleteOffsets { group, places } => {
@@ -104,96 +121,25 @@ impl Coordinator {
         turn
     }
 
-    fn join(
-        &mut self,
-        ticket: Ticket,
-        id: Arc<str>,
-        request: JoinRequest,
-        now: TimestampMs,
-        turn: &mut Turn,
-    ) {
-        let timeouts = self.config.session_timeout_ms_min..=self.config.session_timeout_ms_max;
-        if !timeouts.contains(&request.session_timeout_ms) {
-            let refused = JoinAnswer::refused(request.member_id, ErrorCode::InvalidSessionTimeout);
-            turn.answers.push((ticket, Answer::Join(refused)));
-            return;
-        }
-        let is_new = !self.groups.contains_key(&id);
-        if is_new && !request.member_id.is_empty() {
-            let refused = JoinAnswer::refused(request.member_id, ErrorCode::UnknownMemberId);
-            turn.answers.push((ticket, Answer::Join(refused)));
-            return;
-        }
-        if is_new {
-            // That there is such a group is in the log from its first member on; of the member
-            // nothing is yet.
-            self.new_group(id.clone(), now);
-            let snapshot = self.groups[&id].snapshot();
-            turn.writes.push(Write {
-                records: vec![stored::group_record(&id, snapshot)],
-                then: Then::Classic(id.clone(), Append::Nothing),
-            });
-        }
-        self.with_group(&id, now, turn, |group, cx| group.join(ticket, request, cx));
-    }
-
-    fn sync(
-        &mut self,
-        ticket: Ticket,
-        id: &Arc<str>,
-        request: SyncRequest,
-        now: TimestampMs,
-        turn: &mut Turn,
-    ) {
-        let is_there = self.groups.get(id).is_some_and(|group| !group.is_empty());
-        if !is_there {
-            let refused = SyncAnswer::refused(ErrorCode::UnknownMemberId);
-            turn.answers.push((ticket, Answer::Sync(refused)));
-            return;
-        }
-        self.with_group(id, now, turn, |group, cx| group.sync(ticket, request, cx));
-    }
-
-    fn leave(
-        &mut self,
-        ticket: Ticket,
-        id: &Arc<str>,
-        request: &LeaveRequest,
-        now: TimestampMs,
-        turn: &mut Turn,
-    ) {
-        let mut answer = Answer::Leave(ErrorCode::UnknownMemberId, Vec::new());
-        self.with_group(id, now, turn, |group, cx| match group.leave(request, cx) {
-            Ok((codes, append)) => {
-                answer = Answer::Leave(ErrorCode::None, codes);
-                append
-            }
-            Err(error) => {
-                answer = Answer::Leave(error, Vec::new());
-                Append::Nothing
-            }
-        });
-        turn.answers.push((ticket, answer));
-    }
-
     fn delete(&mut self, ticket: Ticket, id: &Arc<str>, turn: &mut Turn) {
-        let refused = match self.groups.get(id).map(super::classic::Group::state) {
-            None | Some(State::Dead) => Some(ErrorCode::GroupIdNotFound),
-            Some(State::Empty) => None,
-            Some(_) => Some(ErrorCode::NonEmptyGroup),
+        let group = match self.groups.get(id) {
+            None => Err(ErrorCode::GroupIdNotFound),
+            Some(group) if !group.is_empty() => Err(ErrorCode::NonEmptyGroup),
+            Some(group) => Ok(group),
         };
-        if let Some(error) = refused {
-            turn.answers.push((ticket, Answer::Delete(error)));
-            return;
-        }
+        let group = match group {
+            Ok(group) => group,
+            Err(error) => return turn.answers.push((ticket, Answer::Delete(error))),
+        };
         let places = self.offsets.places_of(id).into_iter();
         let mut records: Vec<_> = places
             .map(|(topic, partition)| stored::offset_record(id, &topic, partition, None))
             .collect();
-        records.push(stored::group_tombstone(id));
+        records.extend(group.tombstones());
         turn.writes.push(Write {
             records,
             then: Then::Answer(ticket, Answer::Delete(ErrorCode::None)),
+            undo: None,
         });
     }
 
@@ -204,15 +150,7 @@ impl Coordinator {
         places: &[(Arc<str>, i32)],
         turn: &mut Turn,
     ) {
-        let refused = match self.groups.get(id) {
-            None => Some(ErrorCode::GroupIdNotFound),
-            Some(group) if group.state() == State::Dead => Some(ErrorCode::GroupIdNotFound),
-            Some(group) if !group.is_empty() && !group.has_consumers() => {
-                Some(ErrorCode::NonEmptyGroup)
-            }
-            Some(_) => None,
-        };
-        if let Some(error) = refused {
+        if let Err(error) = self.check_delete_offsets(id) {
             let answer = Answer::DeleteOffsets(error, Vec::new());
             turn.answers.push((ticket, answer));
             return;
@@ -238,6 +176,22 @@ impl Coordinator {
         turn.writes.push(Write {
             records,
             then: Then::Answer(ticket, answer),
+            undo: None,
         });
+    }
+
+    /// Of consumers, the topics they do not subscribe to may go; of others, nothing while they are
+    /// there.
+    fn check_delete_offsets(&self, id: &str) -> Result<(), ErrorCode> {
+        match self.groups.get(id) {
+            None => Err(ErrorCode::GroupIdNotFound),
+            Some(Group::Consumer(_)) => Ok(()),
+            Some(Group::Classic(group)) => match group.state() {
+                State::Dead => Err(ErrorCode::GroupIdNotFound),
+                State::Empty => Ok(()),
+                _ if group.has_consumers() => Ok(()),
+                _ => Err(ErrorCode::NonEmptyGroup),
+            },
+        }
     }
 }

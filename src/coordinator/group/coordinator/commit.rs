@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use super::super::answer::{Answer, FetchedOffset, FetchedTopic, Ticket};
-use super::super::classic::State;
+use super::super::consumer::group::Group as ConsumerState;
 use super::super::effects::Append;
 use super::super::offsets::Committed;
 use super::super::stored;
-use super::{Coordinator, Then, Turn, Write};
+use super::kinds::Group;
+use super::{Coordinator, Then, Topics, Turn, Write};
 use crate::model::{LeaderEpoch, Offset, TimestampMs, Uuid};
 use crate::protocol::error_code::ErrorCode;
 use crate::protocol::message::group_record::offset::OffsetCommitValue;
@@ -21,7 +22,7 @@ pub struct CommitRequest {
     pub member_id: Arc<str>,
     /// Of a static member.
     pub instance_id: Option<Arc<str>>,
-    /// −1 from who is no member.
+    /// Or the member epoch; −1 from who is no member.
     pub generation: i32,
     /// Whether the client knows the errors of KIP-848: version 9 on.
     pub knows_new_errors: bool,
@@ -53,6 +54,10 @@ pub struct OffsetToCommit {
 pub struct FetchRequest {
     /// Whose offsets.
     pub group: Arc<str>,
+    /// Who asks, if it says so: version 9 on.
+    pub member_id: Option<Arc<str>>,
+    /// The epoch it is at; −1 if it does not say.
+    pub member_epoch: i32,
     /// `None`: all.
     pub topics: Option<Vec<(Arc<str>, Vec<i32>)>>,
     /// Not while a transaction decides (KIP-447).
@@ -64,11 +69,12 @@ impl Coordinator {
         &mut self,
         ticket: Ticket,
         request: CommitRequest,
+        topics: &dyn Topics,
         now: TimestampMs,
         turn: &mut Turn,
     ) {
         let count = request.offsets.len();
-        if let Err(error) = self.check_commit(&request, now, turn) {
+        if let Err(error) = self.check_commit(&request, topics, now, turn) {
             let answer = Answer::Commit(vec![error; count]);
             turn.answers.push((ticket, answer));
             return;
@@ -102,22 +108,27 @@ impl Coordinator {
         turn.writes.push(Write {
             records,
             then: Then::Answer(ticket, answer),
+            undo: None,
         });
     }
 
     fn check_commit(
         &mut self,
         request: &CommitRequest,
+        topics: &dyn Topics,
         now: TimestampMs,
         turn: &mut Turn,
     ) -> Result<(), ErrorCode> {
+        if let Some(Group::Consumer(live)) = self.groups.get(&request.group) {
+            return check_consumer_commit(&live.group, request, topics);
+        }
         let mut checked = match (request.generation, request.knows_new_errors) {
             // Of nobody's: the group is made with the record.
             (..0, _) => Ok(()),
             (_, true) => Err(ErrorCode::GroupIdNotFound),
             (_, false) => Err(ErrorCode::IllegalGeneration),
         };
-        self.with_group(&request.group, now, turn, |group, cx| {
+        self.with_classic(&request.group, now, turn, |group, cx| {
             let instance_id = request.instance_id.as_deref();
             checked = group.check_commit(&request.member_id, instance_id, request.generation, cx);
             Append::Nothing
@@ -126,11 +137,12 @@ impl Coordinator {
     }
 
     pub(super) fn fetch(&mut self, ticket: Ticket, request: FetchRequest, turn: &mut Turn) {
+        if let Err(error) = self.check_fetch(&request) {
+            turn.answers.push((ticket, Answer::Fetch(Err(error))));
+            return;
+        }
         let group = &*request.group;
-        let is_known = self
-            .groups
-            .get(group)
-            .is_some_and(|group| group.state() != State::Dead);
+        let is_known = self.groups.contains_key(group);
         let topics = match request.topics {
             Some(topics) => topics
                 .into_iter()
@@ -163,6 +175,29 @@ impl Coordinator {
         self.answer_in_turn(ticket, Answer::Fetch(Ok(topics)), turn);
     }
 
+    /// Who says that it is a member of a consumer group must be one, at its epoch.
+    fn check_fetch(&self, request: &FetchRequest) -> Result<(), ErrorCode> {
+        let Some(Group::Consumer(live)) = self.groups.get(&request.group) else {
+            return Ok(());
+        };
+        let Some(member_id) = &request.member_id else {
+            return match request.member_epoch < 0 {
+                true => Ok(()),
+                false => Err(ErrorCode::UnknownMemberId),
+            };
+        };
+        let member = live.group.members().get(member_id);
+        let member = member.ok_or(ErrorCode::UnknownMemberId)?;
+        match (
+            request.member_epoch == member.current.epoch,
+            member.profile.is_classic(),
+        ) {
+            (true, _) => Ok(()),
+            (false, true) => Err(ErrorCode::IllegalGeneration),
+            (false, false) => Err(ErrorCode::StaleMemberEpoch),
+        }
+    }
+
     fn fetched(
         &self,
         group: &str,
@@ -191,6 +226,39 @@ impl Coordinator {
             leader_epoch: committed.leader_epoch,
             metadata: committed.metadata.clone(),
         }
+    }
+}
+
+/// Whether a commit may be taken for a consumer group: from a member at its epoch, or at an older
+/// one for what it had then (KIP-1251); while nobody is in it, from who is no member.
+fn check_consumer_commit(
+    group: &ConsumerState,
+    request: &CommitRequest,
+    topics: &dyn Topics,
+) -> Result<(), ErrorCode> {
+    let epoch = request.generation;
+    if epoch < 0 && group.members().is_empty() {
+        return Ok(());
+    }
+    let member = group.members().get(&request.member_id);
+    let member = member.ok_or(ErrorCode::UnknownMemberId)?;
+    if !member.profile.is_classic() && !request.knows_new_errors {
+        return Err(ErrorCode::UnsupportedVersion);
+    }
+    let mut offsets = request.offsets.iter();
+    let may = epoch == member.current.epoch
+        || offsets.all(|offset| {
+            let topic_id = match offset.topic_id.is_zero() {
+                false => Some(offset.topic_id),
+                true => topics.by_name(&offset.topic).map(|(id, _)| id),
+            };
+            let may = |id| member.current.may_commit(id, offset.partition, epoch);
+            topic_id.is_some_and(may)
+        });
+    match (may, member.profile.is_classic()) {
+        (true, _) => Ok(()),
+        (false, true) => Err(ErrorCode::IllegalGeneration),
+        (false, false) => Err(ErrorCode::StaleMemberEpoch),
     }
 }
 

@@ -9,41 +9,72 @@
 //! Between a turn and `appended` or `refused` of each of its writes nothing else may be asked: a
 //! shard appends to its own partition in the same breath.
 //!
+//! A [`Turn`] may also have jobs: assignments of large groups, to be made on another thread and
+//! brought back by [`Coordinator::assigned`]. Nothing waits for them.
+//!
 //! What only reads (fetching offsets, listing) is answered when all that was appended before is
 //! durable, so that nobody sees what may yet be undone.
 
+mod assigning;
 mod calls;
+mod classic_calls;
 mod commit;
+mod consumer_calls;
+mod conversion;
+mod figures;
+mod kinds;
+mod mixed_calls;
 mod reading;
+mod replay;
+#[cfg(test)]
+mod tests;
 mod upkeep;
 
+pub use assigning::{Assigned, AssignmentJob};
 pub use calls::Call;
 pub use commit::{CommitRequest, FetchRequest, OffsetToCommit};
-pub use reading::{DescribedGroup, DescribedMember, ListedGroup};
+pub use figures::Figures;
+pub use reading::{
+    DescribedConsumer, DescribedConsumerGroup, DescribedGroup, DescribedMember, ListedGroup,
+    NamedTopicPartitions,
+};
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use super::answer::{Answer, Ticket};
 use super::classic;
-use super::config::GroupConfig;
+use super::config::{GroupConfig, GroupOverrides};
+use super::consumer::topics::Topics;
 use super::effects::{Append, Cx, Deadline};
-use super::offsets::{NO_PRODUCER, OffsetUndo, Offsets};
+use super::offsets::{NO_PRODUCER, Offsets};
 use super::record::GroupRecord;
 use super::stored;
 use crate::coordinator::timers::Timers;
 use crate::model::{Offset, ProducerId, TimestampMs};
 use crate::protocol::error_code::ErrorCode;
 
+use figures::Counters;
+use kinds::{Answers, Group};
+use replay::Undo;
+
 /// The coordinator of one partition. Owned by the core that owns the partition.
 #[derive(Debug)]
 pub struct Coordinator {
     config: GroupConfig,
-    groups: BTreeMap<Arc<str>, classic::Group>,
+    overrides: HashMap<Arc<str>, GroupOverrides>,
+    groups: BTreeMap<Arc<str>, Group>,
     offsets: Offsets,
     timers: Timers<Deadline>,
     /// Appended and not durable, in the order of the log.
     in_flight: VecDeque<InFlight>,
+    /// The number of the last append.
+    appended: u64,
+    /// The number of the last append that is durable; all are before it.
+    settled: u64,
+    /// The number of the last assignment that was left to another thread.
+    jobs: u64,
+    counters: Counters,
 }
 
 /// What comes of a call.
@@ -53,6 +84,8 @@ pub struct Turn {
     pub answers: Vec<(Ticket, Answer)>,
     /// Each to be appended as one batch, in this order.
     pub writes: Vec<Write>,
+    /// To be run on another thread, at leisure.
+    pub jobs: Vec<AssignmentJob>,
 }
 
 impl Turn {
@@ -60,6 +93,7 @@ impl Turn {
     pub fn add(&mut self, other: Self) {
         self.answers.extend(other.answers);
         self.writes.extend(other.writes);
+        self.jobs.extend(other.jobs);
     }
 }
 
@@ -69,6 +103,9 @@ pub struct Write {
     /// Never empty.
     pub records: Vec<GroupRecord>,
     then: Then,
+    /// What takes the records back, if the groups are already as they say; else they are replayed
+    /// when they are appended.
+    undo: Option<Vec<Undo>>,
 }
 
 #[derive(Debug)]
@@ -87,18 +124,8 @@ struct InFlight {
     end: Offset,
     then: Then,
     /// What only read, and waits.
-    readers: Vec<(Ticket, Answer)>,
+    readers: Answers,
     undo: Vec<Undo>,
-}
-
-/// What takes a replayed record back.
-#[derive(Debug)]
-enum Undo {
-    Offsets(OffsetUndo),
-    /// A group that was deleted.
-    Group(Arc<str>, Box<classic::Snapshot>),
-    /// A group that was made for a commit.
-    Made(Arc<str>),
 }
 
 impl Coordinator {
@@ -106,16 +133,29 @@ impl Coordinator {
     pub fn new(config: GroupConfig) -> Self {
         Self {
             config,
+            overrides: HashMap::new(),
             groups: BTreeMap::new(),
             offsets: Offsets::default(),
             timers: Timers::default(),
             in_flight: VecDeque::new(),
+            appended: 0,
+            settled: 0,
+            jobs: 0,
+            counters: Counters::default(),
         }
     }
 
     /// New limits, from now on.
     pub fn configure(&mut self, config: GroupConfig) {
         self.config = config;
+    }
+
+    /// What a group has of its own, from now on; whether or not it is there.
+    pub fn configure_group(&mut self, group: Arc<str>, overrides: GroupOverrides) {
+        match overrides == GroupOverrides::default() {
+            true => drop(self.overrides.remove(&group)),
+            false => drop(self.overrides.insert(group, overrides)),
+        }
     }
 
     /// A record of the log, while loading; `producer` is −1 outside transactions.
@@ -126,8 +166,7 @@ impl Coordinator {
         record: &GroupRecord,
         now: TimestampMs,
     ) {
-        let mut undo = Vec::new();
-        self.replay(offset, producer, record, now, &mut undo);
+        self.replay(offset, producer, record, now, None);
     }
 
     /// The end of a transaction of the log, while loading.
@@ -136,20 +175,29 @@ impl Coordinator {
     }
 
     /// Everything is loaded: sessions begin.
-    pub fn begin(&mut self, now: TimestampMs) -> Turn {
-        let mut turn = Turn::default();
+    pub fn begin(&mut self, topics: &dyn Topics, now: TimestampMs) -> Turn {
+        let mut turn = self.refresh(topics, now);
         let ids: Vec<_> = self.groups.keys().cloned().collect();
         for id in ids {
-            let too_many = self.config.members_max;
-            self.with_group(&id, now, &mut turn, |group, cx| {
+            self.resume(&id, now, &mut turn);
+        }
+        turn
+    }
+
+    fn resume(&mut self, id: &Arc<str>, now: TimestampMs, turn: &mut Turn) {
+        let too_many = self.config.members_max;
+        let session_timeout_ms = self.session_timeout_ms(id);
+        let (group, mut cx) = self.open(id, now, &mut turn.answers);
+        match group.expect("it was just named") {
+            Group::Consumer(live) => live.resume(session_timeout_ms, &mut cx),
+            Group::Classic(_) => self.with_classic(id, now, turn, |group, cx| {
                 group.resume(cx);
                 match group.members().count() > too_many {
                     true => group.shrink(cx),
                     false => Append::Nothing,
                 }
-            });
+            }),
         }
-        turn
     }
 
     /// When [`Coordinator::tick`] is due.
@@ -159,22 +207,28 @@ impl Coordinator {
 
     /// Looks at one timer that is due; `None` if there is none. Each may write, so that the caller
     /// appends before it asks again.
-    pub fn tick(&mut self, now: TimestampMs) -> Option<Turn> {
+    pub fn tick(&mut self, topics: &dyn Topics, now: TimestampMs) -> Option<Turn> {
         let due = self.timers.pop_due(now)?;
         let mut turn = Turn::default();
         match due {
-            Deadline::Session { group, member } => {
-                self.with_group(&group, now, &mut turn, |group, cx| {
+            Deadline::Session { group, member } => match self.groups.get(&group) {
+                Some(Group::Consumer(_)) => {
+                    self.on_consumer_session(&group, &member, topics, now, &mut turn);
+                }
+                _ => self.with_classic(&group, now, &mut turn, |group, cx| {
                     group.on_session_deadline(&member, cx)
-                });
+                }),
+            },
+            Deadline::Step { group, member } => {
+                self.on_consumer_step(&group, &member, topics, now, &mut turn);
             }
             Deadline::Join { group } => {
-                self.with_group(&group, now, &mut turn, |group, cx| {
+                self.with_classic(&group, now, &mut turn, |group, cx| {
                     group.on_join_deadline(cx)
                 });
             }
             Deadline::Sync { group } => {
-                self.with_group(&group, now, &mut turn, |group, cx| {
+                self.with_classic(&group, now, &mut turn, |group, cx| {
                     group.on_sync_deadline(cx)
                 });
             }
@@ -184,15 +238,25 @@ impl Coordinator {
 
     /// The partition has taken a write; its first record is at `base`.
     pub fn appended(&mut self, write: Write, base: Offset, now: TimestampMs) {
-        let mut undo = Vec::new();
-        for (offset, record) in (base..).zip(&write.records) {
-            // A classic group's record says what the group is already.
-            if !matches!(write.then, Then::Classic(..)) {
-                self.replay(offset, NO_PRODUCER, record, now, &mut undo);
+        let end = base + write.records.len() as Offset;
+        self.appended += 1;
+        self.counters.count(&write.records);
+        let undo = match write.undo {
+            Some(undo) => undo,
+            None => {
+                let mut undo = Vec::new();
+                for (offset, record) in (base..).zip(&write.records) {
+                    self.replay(offset, NO_PRODUCER, record, now, Some(&mut undo));
+                }
+                undo
             }
+        };
+        let group = write.records.first().map(GroupRecord::group);
+        if let Some(Group::Consumer(live)) = group.and_then(|group| self.groups.get_mut(group)) {
+            live.last_write = self.appended;
         }
         self.in_flight.push_back(InFlight {
-            end: base + write.records.len() as Offset,
+            end,
             then: write.then,
             readers: Vec::new(),
             undo,
@@ -202,6 +266,7 @@ impl Coordinator {
     /// The partition has not taken a write.
     pub fn refused(&mut self, write: Write, error: ErrorCode, now: TimestampMs) -> Turn {
         let mut turn = Turn::default();
+        self.undo(write.undo.unwrap_or_default(), error, now, &mut turn);
         self.follow(write.then, Err(error), now, &mut turn);
         turn
     }
@@ -211,6 +276,7 @@ impl Coordinator {
         let mut turn = Turn::default();
         while self.in_flight.front().is_some_and(|first| first.end <= end) {
             let done = self.in_flight.pop_front().expect("just seen");
+            self.settled = self.appended - self.in_flight.len() as u64;
             self.follow(done.then, Ok(()), now, &mut turn);
             turn.answers.extend(done.readers);
         }
@@ -222,11 +288,13 @@ impl Coordinator {
         let mut turn = Turn::default();
         let kept = self.in_flight.partition_point(|one| one.end <= from);
         let lost = self.in_flight.split_off(kept);
+        self.appended -= lost.len() as u64;
         let mut waiting = Vec::with_capacity(lost.len());
         for gone in lost.into_iter().rev() {
-            self.undo(gone.undo, now);
+            self.undo(gone.undo, error, now, &mut turn);
             waiting.push((gone.then, gone.readers));
         }
+        self.settled = self.appended - kept as u64;
         for (then, readers) in waiting.into_iter().rev() {
             self.follow(then, Err(error), now, &mut turn);
             let readers = readers.into_iter();
@@ -239,16 +307,11 @@ impl Coordinator {
     /// The partition is somebody else's from now on: who waits looks for its new coordinator.
     pub fn unload(&mut self, now: TimestampMs) -> Turn {
         let mut turn = self.lost(0, ErrorCode::NotCoordinator, now);
-        let mut cx = Cx {
-            now,
-            config: &self.config,
-            timers: &mut self.timers,
-            answers: &mut turn.answers,
-        };
-        for group in self.groups.values_mut() {
-            group.end(ErrorCode::NotCoordinator, &mut cx);
+        turn.writes.clear();
+        let ids: Vec<_> = self.groups.keys().cloned().collect();
+        for id in ids {
+            self.take_group(&id, ErrorCode::NotCoordinator, now, &mut turn.answers);
         }
-        self.groups.clear();
         turn
     }
 
@@ -266,7 +329,7 @@ impl Coordinator {
                 turn.answers.push((ticket, answer.failed(error)));
             }
             (Then::Classic(id, append), result) => {
-                self.with_group(&id, now, turn, |group, cx| match append {
+                self.with_classic(&id, now, turn, |group, cx| match append {
                     Append::Nothing | Append::Group => Append::Nothing,
                     Append::Assignment(given) => group.on_assignment(given, result, cx),
                     Append::Replacement(replacement) => {
@@ -278,22 +341,16 @@ impl Coordinator {
         }
     }
 
-    /// Does something with a group, if there is one, and plans what it wants written.
-    fn with_group(
+    /// Does something with a classic group, if there is one, and plans what it wants written.
+    fn with_classic(
         &mut self,
         id: &Arc<str>,
         now: TimestampMs,
         turn: &mut Turn,
         act: impl FnOnce(&mut classic::Group, &mut Cx<'_>) -> Append,
     ) {
-        let Some(group) = self.groups.get_mut(id) else {
+        let (Some(Group::Classic(group)), mut cx) = self.open(id, now, &mut turn.answers) else {
             return;
-        };
-        let mut cx = Cx {
-            now,
-            config: &self.config,
-            timers: &mut self.timers,
-            answers: &mut turn.answers,
         };
         let append = act(group, &mut cx);
         let snapshot = match &append {
@@ -304,7 +361,25 @@ impl Coordinator {
         turn.writes.push(Write {
             records: vec![stored::group_record(id, snapshot)],
             then: Then::Classic(id.clone(), append),
+            // A classic group's record says what the group is already.
+            undo: Some(Vec::new()),
         });
+    }
+
+    /// A group, and what operations on it are given.
+    fn open<'a>(
+        &'a mut self,
+        id: &str,
+        now: TimestampMs,
+        answers: &'a mut Answers,
+    ) -> (Option<&'a mut Group>, Cx<'a>) {
+        let cx = Cx {
+            now,
+            config: &self.config,
+            timers: &mut self.timers,
+            answers,
+        };
+        (self.groups.get_mut(id), cx)
     }
 
     /// Answers once everything that was appended before is durable.
@@ -315,98 +390,33 @@ impl Coordinator {
         }
     }
 
-    /// The one place where records change the state.
-    fn replay(
-        &mut self,
-        offset: Offset,
-        producer: ProducerId,
-        record: &GroupRecord,
-        now: TimestampMs,
-        undo: &mut Vec<Undo>,
-    ) {
-        match record {
-            GroupRecord::OffsetCommit { key, value } => {
-                if value.is_some() {
-                    self.make_group(&key.group, now, undo);
-                }
-                let change = self.offsets.replay(offset, producer, key, value.as_ref());
-                undo.push(Undo::Offsets(change));
-            }
-            GroupRecord::GroupMetadata { key, value } => {
-                let id: Arc<str> = key.group.as_str().into();
-                let before = self.take_group(&id, now);
-                undo.extend(before.map(|group| Undo::Group(id.clone(), Box::new(group))));
-                if let Some(value) = value {
-                    self.put_group(id, stored::snapshot(value), now);
-                }
-            }
-            // Consumer groups (KIP-848) are not known yet.
-            _ => {}
+    /// Answers at once where all is durable that was appended for a consumer group.
+    fn answer_settled(&mut self, id: &str, ticket: Ticket, answer: Answer, turn: &mut Turn) {
+        let is_settled = match self.groups.get(id) {
+            Some(Group::Consumer(live)) => live.last_write <= self.settled,
+            _ => false,
+        };
+        match is_settled {
+            true => turn.answers.push((ticket, answer)),
+            false => self.answer_in_turn(ticket, answer, turn),
         }
     }
 
-    fn undo(&mut self, undo: Vec<Undo>, now: TimestampMs) {
-        for change in undo.into_iter().rev() {
-            match change {
-                Undo::Offsets(change) => self.offsets.undo(change),
-                // Whoever has joined it meanwhile keeps it.
-                Undo::Made(id) if self.is_simple(&id) => drop(self.take_group(&id, now)),
-                Undo::Made(_) => {}
-                Undo::Group(id, _) if self.groups.contains_key(&id) => {
-                    log::warn!("group {id} was made anew while its deletion was lost");
-                }
-                Undo::Group(id, snapshot) => self.put_group(id, *snapshot, now),
-            }
-        }
+    fn session_timeout_ms(&self, group: &str) -> i32 {
+        let own = self.overrides.get(group);
+        let own = own.and_then(|own| own.session_timeout_ms);
+        self.config.consumer.session_timeout_ms.of(own)
     }
 
-    fn is_simple(&self, id: &str) -> bool {
-        self.groups.get(id).is_some_and(classic::Group::is_simple)
+    fn heartbeat_interval_ms(&self, group: &str) -> i32 {
+        let own = self.overrides.get(group);
+        let own = own.and_then(|own| own.heartbeat_interval_ms);
+        self.config.consumer.heartbeat_interval_ms.of(own)
     }
 
-    /// A commit of nobody's makes a group that only holds offsets.
-    fn make_group(&mut self, id: &str, now: TimestampMs, undo: &mut Vec<Undo>) {
-        if !self.groups.contains_key(id) {
-            let id: Arc<str> = id.into();
-            self.new_group(id.clone(), now);
-            undo.push(Undo::Made(id));
-        }
-    }
-
-    fn new_group(&mut self, id: Arc<str>, now: TimestampMs) {
-        let mut cx = Cx {
-            now,
-            config: &self.config,
-            timers: &mut self.timers,
-            answers: &mut Vec::new(),
-        };
-        let group = classic::Group::new(id.clone(), &mut cx);
-        self.groups.insert(id, group);
-    }
-
-    fn put_group(&mut self, id: Arc<str>, snapshot: classic::Snapshot, now: TimestampMs) {
-        let mut cx = Cx {
-            now,
-            config: &self.config,
-            timers: &mut self.timers,
-            answers: &mut Vec::new(),
-        };
-        let group = classic::Group::restored(id.clone(), snapshot, &mut cx);
-        self.groups.insert(id, group);
-    }
-
-    fn take_group(&mut self, id: &str, now: TimestampMs) -> Option<classic::Snapshot> {
-        let mut group = self.groups.remove(id)?;
-        let mut nobody = Vec::new();
-        let mut cx = Cx {
-            now,
-            config: &self.config,
-            timers: &mut self.timers,
-            answers: &mut nobody,
-        };
-        let snapshot = group.snapshot();
-        group.end(ErrorCode::CoordinatorNotAvailable, &mut cx);
-        assert!(nobody.is_empty(), "a group that goes has nobody waiting");
-        Some(snapshot)
+    fn assignment_interval_ms(&self, group: &str) -> i32 {
+        let own = self.overrides.get(group);
+        let own = own.and_then(|own| own.assignment_interval_ms);
+        self.config.consumer.assignment_interval_ms.of(own)
     }
 }

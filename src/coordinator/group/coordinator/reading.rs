@@ -4,8 +4,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::super::classic::{Group, Member, State};
-use super::Coordinator;
+use super::super::assignor::TopicPartitions;
+use super::super::classic::{self, CONSUMER, Member, State};
+use super::super::consumer;
+use super::super::consumer::heartbeat::as_lists;
+use super::kinds::Group;
+use super::{Coordinator, Topics};
+use crate::model::Uuid;
 
 /// A group in a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +55,59 @@ pub struct DescribedMember {
     pub assignment: Bytes,
 }
 
+/// A consumer group and its members.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DescribedConsumerGroup {
+    /// Kafka's name of it.
+    pub state: &'static str,
+    /// Rises with everything that may change who has what.
+    pub epoch: i32,
+    /// The epoch that the target was made for.
+    pub assignment_epoch: i32,
+    /// Which assignor makes it.
+    pub assignor: &'static str,
+    /// By id.
+    pub members: Vec<DescribedConsumer>,
+}
+
+/// A member of a consumer group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DescribedConsumer {
+    /// Its id.
+    pub id: Arc<str>,
+    /// Of a static member.
+    pub instance_id: Option<Arc<str>>,
+    /// Where it is.
+    pub rack_id: Option<Arc<str>>,
+    /// The epoch it is at.
+    pub epoch: i32,
+    /// Its `client.id`.
+    pub client_id: Arc<str>,
+    /// Where it calls from.
+    pub client_host: Arc<str>,
+    /// What it subscribes to by name.
+    pub topics: Arc<[Arc<str>]>,
+    /// What it subscribes to by a regular expression.
+    pub regex: Option<Arc<str>>,
+    /// What it has.
+    pub assigned: Vec<NamedTopicPartitions>,
+    /// What it shall have.
+    pub target: Vec<NamedTopicPartitions>,
+    /// Whether it speaks the classic protocol.
+    pub is_classic: bool,
+}
+
+/// Partitions of a topic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedTopicPartitions {
+    /// Its id.
+    pub topic_id: Uuid,
+    /// Its name.
+    pub name: Arc<str>,
+    /// Ascending.
+    pub partitions: Vec<i32>,
+}
+
 impl Coordinator {
     /// Its groups in the order of their names; empty filters mean all, and compare without regard
     /// to case (KIP-518, KIP-848).
@@ -59,9 +117,13 @@ impl Coordinator {
         };
         let listed = self.groups.values().map(|group| ListedGroup {
             id: group.id().clone(),
-            protocol_type: group.protocol_type().cloned().unwrap_or_else(|| "".into()),
-            state: group.state().name(),
-            kind: "Classic",
+            protocol_type: match group {
+                Group::Classic(group) => group.protocol_type().cloned(),
+                Group::Consumer(_) => Some(CONSUMER.into()),
+            }
+            .unwrap_or_else(|| "".into()),
+            state: group.state(),
+            kind: group.kind(),
         });
         listed
             .filter(|group| wanted(states, group.state) && wanted(kinds, group.kind))
@@ -70,12 +132,73 @@ impl Coordinator {
 
     /// A classic group, if there is one.
     pub fn describe(&self, id: &str) -> Option<DescribedGroup> {
-        self.groups.get(id).map(described)
+        match self.groups.get(id)? {
+            Group::Classic(group) => Some(described(group)),
+            Group::Consumer(_) => None,
+        }
+    }
+
+    /// A consumer group, if there is one.
+    pub fn describe_consumer(
+        &self,
+        id: &str,
+        topics: &dyn Topics,
+    ) -> Option<DescribedConsumerGroup> {
+        let Group::Consumer(live) = self.groups.get(id)? else {
+            return None;
+        };
+        let group = &live.group;
+        let default = self.config.consumer.assignors.first().copied();
+        let members = group.members().iter().map(|(id, member)| {
+            let target = group.target(id).map(|target| named(target, topics));
+            described_consumer(id, member, target.unwrap_or_default(), topics)
+        });
+        Some(DescribedConsumerGroup {
+            state: group.state().name(),
+            epoch: group.epoch(),
+            assignment_epoch: group.target_epoch(),
+            assignor: group.assignor().or(default).unwrap_or_default().name(),
+            members: members.collect(),
+        })
     }
 }
 
+fn described_consumer(
+    id: &Arc<str>,
+    member: &consumer::group::Member,
+    target: Vec<NamedTopicPartitions>,
+    topics: &dyn Topics,
+) -> DescribedConsumer {
+    let profile = &member.profile;
+    DescribedConsumer {
+        id: id.clone(),
+        instance_id: profile.instance_id.clone(),
+        rack_id: profile.rack_id.clone(),
+        epoch: member.current.epoch,
+        client_id: profile.client_id.clone(),
+        client_host: profile.client_host.clone(),
+        topics: profile.topics.clone(),
+        regex: profile.regex.clone(),
+        assigned: named(&as_lists(&member.current.assigned), topics),
+        target,
+        is_classic: profile.is_classic(),
+    }
+}
+
+/// Topics that are gone have no name to be told.
+fn named(partitions: &TopicPartitions, topics: &dyn Topics) -> Vec<NamedTopicPartitions> {
+    let named = partitions.iter().filter_map(|(topic_id, partitions)| {
+        Some(NamedTopicPartitions {
+            topic_id: *topic_id,
+            name: topics.name_of(*topic_id)?,
+            partitions: partitions.clone(),
+        })
+    });
+    named.collect()
+}
+
 /// While a rebalance is under way, nobody's part is settled.
-fn described(group: &Group) -> DescribedGroup {
+fn described(group: &classic::Group) -> DescribedGroup {
     let is_stable = group.state() == State::Stable;
     let protocol = group.protocol_name().cloned();
     let protocol = protocol.filter(|_| is_stable).unwrap_or_else(|| "".into());

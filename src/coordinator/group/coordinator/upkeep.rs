@@ -3,10 +3,11 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::super::classic::{Group, State};
+use super::super::classic::State;
 use super::super::offsets::Committed;
 use super::super::record::GroupRecord;
 use super::super::stored;
+use super::kinds::Group;
 use super::{Coordinator, Then, Turn, Write};
 use crate::model::TimestampMs;
 
@@ -58,20 +59,26 @@ impl Coordinator {
             }
         }
         if all_gone && group.is_empty() && !self.offsets.has_open_transactions(id) {
-            records.push(stored::group_tombstone(id));
+            records.extend(group.tombstones());
         }
     }
 }
 
 /// Since when an offset of the group is not needed; `None` if none may expire.
 fn expiry(group: &Group) -> Option<impl Fn(&Committed) -> TimestampMs> {
-    let empty_since = match (group.protocol_type(), group.state()) {
-        // Who commits without joining is gone for so long as it has not committed.
-        (None, _) => None,
-        (Some(_), State::Empty) => group.state_since(),
-        // Topics that a consumer is not subscribed to any more.
-        (Some(_), State::Stable) if group.has_consumers() && group.subscribed().is_some() => None,
-        _ => return None,
+    let empty_since = match group {
+        // Topics that nobody in it is subscribed to; that its members are gone changes nothing.
+        Group::Consumer(_) => None,
+        Group::Classic(group) => match (group.protocol_type(), group.state()) {
+            // Who commits without joining is gone for so long as it has not committed.
+            (None, _) => None,
+            (Some(_), State::Empty) => group.state_since(),
+            // Topics that a consumer is not subscribed to any more.
+            (Some(_), State::Stable) if group.has_consumers() && group.subscribed().is_some() => {
+                None
+            }
+            _ => return None,
+        },
     };
     Some(move |committed: &Committed| empty_since.unwrap_or(committed.at))
 }
@@ -83,6 +90,7 @@ fn in_batches(records: Vec<GroupRecord>) -> Turn {
         turn.writes.push(Write {
             records: records.by_ref().take(BATCH_RECORDS_MAX).collect(),
             then: Then::Nothing,
+            undo: None,
         });
     }
     turn

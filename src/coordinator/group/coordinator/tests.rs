@@ -1,0 +1,6 @@
+//! The coordinator as its shard drives it: calls, appends that become durable or are lost, time,
+//! loading.
+
+mod bench;
+mod consumers;
+mod mixed;
