@@ -21,16 +21,18 @@ progress = Progress()
 class Listener(ConsumerRebalanceListener):
     """The client rebalances in the background: the lock keeps that out while a batch is in hand."""
 
-    def __init__(self, consumer, busy):
-        self.consumer, self.busy = consumer, busy
+    def __init__(self, consumer):
+        self.consumer, self.busy, self.owned = consumer, asyncio.Lock(), set()
 
     async def on_partitions_revoked(self, revoked):
         async with self.busy:
             await commit(self.consumer)
+            self.owned -= set(revoked)
             progress.forget(numbers(revoked))
             emit("revoked", partitions=numbers(revoked))
 
     async def on_partitions_assigned(self, assigned):
+        self.owned |= set(assigned)
         emit("assigned", partitions=numbers(assigned))
 
 
@@ -51,7 +53,7 @@ async def commit(consumer):
 
 
 async def main():
-    leaving, busy = asyncio.Event(), asyncio.Lock()
+    leaving = asyncio.Event()
     loop = asyncio.get_running_loop()
     on_leave(lambda: loop.call_soon_threadsafe(leaving.set))
     consumer = AIOKafkaConsumer(
@@ -59,17 +61,19 @@ async def main():
         group_instance_id=arguments.instance, enable_auto_commit=False, auto_offset_reset="earliest",
         fetch_max_wait_ms=100, metadata_max_age_ms=1000, session_timeout_ms=arguments.session_ms,
         heartbeat_interval_ms=arguments.heartbeat_ms, partition_assignment_strategy=(ASSIGNORS[arguments.assignor],))
-    consumer.subscribe([arguments.topic], listener=Listener(consumer, busy))
+    listener = Listener(consumer)
+    consumer.subscribe([arguments.topic], listener=listener)
     await consumer.start()
     emit("started")
     while not leaving.is_set():
-        async with busy:
-            for partition, records in (await consumer.getmany(timeout_ms=100)).items():
-                for record in records:
+        # Not under the lock: it waits until a rebalance is over. What came may be of a partition that then went.
+        came = await consumer.getmany(timeout_ms=100)
+        async with listener.busy:
+            for partition in listener.owned & came.keys():
+                for record in came[partition]:
                     progress.add(partition.partition, record.offset)
             progress.tell()
             await commit(consumer)
-        await asyncio.sleep(0)
     emit("closing")
     await consumer.stop()
     emit("closed")
