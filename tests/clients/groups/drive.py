@@ -21,6 +21,7 @@ It leaves cleanly on SIGTERM and on a line `quit` on stdin, and commits before i
 
 import argparse
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -29,6 +30,9 @@ from concurrent.futures import ThreadPoolExecutor
 import verdict
 from clients import CLIENTS, SHORT, named
 from scenario import Broken, Scenario
+
+
+playing = []
 
 
 def arguments():
@@ -44,9 +48,10 @@ def arguments():
 
 
 def run(name, given, logs):
-    """One scenario; the lines to print and the numbers of checks that passed and failed."""
+    """One scenario, from its first process to the verdict."""
     started, report = time.monotonic(), verdict.Report(name)
     scenario = Scenario(CLIENTS[name], given, os.path.join(logs, name))
+    playing.append(scenario)
     try:
         scenario.play()
         verdict.judge(scenario, report)
@@ -59,8 +64,16 @@ def run(name, given, logs):
     return report
 
 
+def stop(*_):
+    """Asked to stop: no process may stay behind."""
+    for scenario in playing:
+        scenario.end()
+    os._exit(143)
+
+
 def main():
     given = arguments()
+    signal.signal(signal.SIGTERM, stop)
     names = named(given.client, SHORT if given.short else list(CLIENTS))
     logs = tempfile.mkdtemp(prefix="klamm-groups-")
     print(f"groups: logs in {logs}", flush=True)
