@@ -38,6 +38,7 @@ type feeder struct {
 func main() {
 	client, err := kgo.NewClient(
 		kgo.SeedBrokers(os.Args[1]), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(2*time.Millisecond),
+		kgo.ProducerBatchCompression(kgo.NoCompression()),
 		kgo.MetadataMinAge(200*time.Millisecond), kgo.MetadataMaxAge(500*time.Millisecond),
 		kgo.RecordDeliveryTimeout(time.Minute))
 	if err != nil {

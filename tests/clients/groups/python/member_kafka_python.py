@@ -64,7 +64,8 @@ def main():
     consumer.subscribe([arguments.topic], listener=Listener(consumer))
     emit("started")
     while not leaving.is_set():
-        for partition, records in consumer.poll(timeout_ms=200).items():
+        # A poll whose time is over just when a rebalance ends loses the assignment (3.0.12), so it has much time.
+        for partition, records in consumer.poll(timeout_ms=3000).items():
             for record in records:
                 progress.add(partition.partition, record.offset)
         progress.tell()
