@@ -31,12 +31,18 @@ ASSIGNORS = {
 }
 
 
+# Those that are also played with instance ids. Not franz-consumer: when it closes it does not say that it will be back.
+STATIC = ("java-range", "java-cooperative-sticky", "java-consumer", "confluent-range", "confluent-cooperative-sticky",
+          "confluent-consumer", "franz-cooperative-sticky", "sarama-sticky", "kafka-python-range", "aiokafka-range")
+
+
 class Client(NamedTuple):
     """A client with one of its assignors; `consumer` stands for group.protocol=consumer."""
 
     name: str
     command: list
     assignor: str
+    static: bool = False
 
     @property
     def next_generation(self):
@@ -50,9 +56,11 @@ class Client(NamedTuple):
 
 CLIENTS = {f"{client}-{assignor}": Client(f"{client}-{assignor}", COMMANDS[client], assignor)
            for client, assignors in ASSIGNORS.items() for assignor in assignors}
+CLIENTS |= {f"{name}-static": CLIENTS[name]._replace(name=f"{name}-static", static=True) for name in STATIC}
 SHORT = ["java-range", "java-cooperative-sticky", "java-consumer", "confluent-range", "confluent-cooperative-sticky",
          "confluent-consumer", "franz-cooperative-sticky", "franz-consumer", "sarama-sticky", "kafka-python-roundrobin",
-         "aiokafka-range", "kafkajs-roundrobin"]
+         "aiokafka-range", "kafkajs-roundrobin", "java-consumer-static", "confluent-cooperative-sticky-static",
+         "sarama-sticky-static"]
 
 
 def named(wanted, all_of_them):
@@ -61,7 +69,7 @@ def named(wanted, all_of_them):
         return all_of_them
     names = []
     for name in wanted.split(","):
-        meant = [name] if name in CLIENTS else [f"{name}-{assignor}" for assignor in ASSIGNORS.get(name, ())]
+        meant = [name] if name in CLIENTS else [one for one in CLIENTS if one.startswith(name + "-")]
         if not meant:
             raise SystemExit(f"there is no client '{name}'; there are {', '.join(ASSIGNORS)} and {', '.join(CLIENTS)}")
         names += meant

@@ -1,4 +1,7 @@
-"""What happens to one group: three join, one leaves, one dies, partitions are added, one comes back."""
+"""What happens to one group: three join, one leaves, one dies, partitions are added, one comes back.
+
+Of members with instance ids one leaves and one dies, and both are back before their sessions are over.
+"""
 
 import json
 import secrets
@@ -78,6 +81,8 @@ class Board:
         self.changed, self.events, self.nonsense = threading.Condition(), [], []
 
     def told(self, member, line):
+        if not line.startswith(b"{"):
+            return  # what the client itself logs
         with self.changed:
             try:
                 event = Event(member, json.loads(line))
@@ -108,10 +113,10 @@ class Scenario:
         self.client, self.given, self.log = client, given, log
         token = f"{client.name}-{secrets.token_hex(4)}"
         self.topic, self.group = f"groups-{token}", f"group-{token}"
-        self.session_ms = int(given.dead_after * 1000)
+        self.session_ms = int(given.dead_after * 1000) * (5 if client.static else 1)
         self.partitions, self.grown = (6, 9) if given.short else (12, 20)
         self.board, self.members, self.phases, self.notes, self.live = Board(), [], [], [], {}
-        self.ends, self.committed, self.kind, self.wrong = {}, {}, {}, []
+        self.ends, self.committed, self.kind, self.wrong, self.restarts = {}, {}, {}, [], []
         self.feeder = subprocess.Popen(
             FEEDER + [given.bootstrap, self.topic, self.group],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=open(f"{log}.feeder.err", "wb"))
@@ -123,6 +128,15 @@ class Scenario:
         for name in ("a", "b", "c"):
             self.phase(f"{name} joins", lambda name=name: self.join(name))
         self.kind = self.ask("kind")
+        if self.client.static:
+            self.restart("b", "b2", lambda: self.leave("b", by_signal=True))
+            if not self.client.next_generation:  # there a dead member's instance id is free only when its session is over
+                self.restart("c", "c2", lambda: self.kill("c"))
+        else:
+            self.come_and_go()
+        self.finish()
+
+    def come_and_go(self):
         self.phase("b leaves", lambda: self.leave("b", by_signal=True))
         self.phase("c dies", lambda: self.kill("c"))
         self.phase("partitions are added", self.grow)
@@ -130,7 +144,17 @@ class Scenario:
         if not self.given.short:
             self.phase("c comes back", lambda: self.join("c", "c2"))
             self.phase("partitions are added again", self.grow)
-        self.finish()
+
+    def restart(self, role, name, end):
+        """Ends a member and starts it again with the same instance id: nobody else may notice."""
+        had = set(self.live[role].owned)
+
+        def change():
+            end()
+            self.join(role, name)
+
+        self.phase(f"{name} takes the place of {role}", change)
+        self.restarts.append((self.phases[-1], name, had))
 
     def begin(self):
         self.ask("create", partitions=self.partitions)
@@ -140,7 +164,7 @@ class Scenario:
 
     def shorten_session(self):
         """Members of the consumer protocol have their timeouts from the broker."""
-        answer = self.ask("timeouts", session_ms=self.session_ms, heartbeat_ms=self.session_ms // 10)
+        answer = self.ask("timeouts", session_ms=self.session_ms, heartbeat_ms=min(1000, self.session_ms // 10))
         if "refused" in answer:
             self.session_ms = 45_000
             self.notes.append(f"the broker's own session timeout: {answer['refused'][:200]}")
@@ -157,7 +181,7 @@ class Scenario:
             self.await_closed(member)
         self.committed = {int(partition): offset for partition, offset in self.ask("committed")["offsets"].items()}
         self.log_ends = {int(p): end for p, end in self.ask("ends", partitions=self.partitions)["ends"].items()}
-        self.ask("delete")
+        self.ask("delete", keep_group=self.client.static)
 
     # ---- what can happen
 
@@ -165,6 +189,8 @@ class Scenario:
         name = name or role
         command = self.client.command + [self.given.bootstrap, self.topic, self.group, self.client.assignor, name,
                                          str(self.session_ms)]
+        if self.client.static:
+            command.append(f"instance-{role}")
         member = Member(name, command, self.log, self.board)
         self.members.append(member)
         self.live[role] = member
@@ -256,7 +282,7 @@ class Scenario:
         return answer
 
     def end(self):
-        """Nothing that was started is left behind."""
+        """No process that was started is left behind."""
         for member in self.members:
             if member.process.poll() is None:
                 member.process.kill()

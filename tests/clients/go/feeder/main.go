@@ -24,6 +24,7 @@ type command struct {
 	IntervalMs  int    `json:"interval_ms"`
 	SessionMs   int    `json:"session_ms"`
 	HeartbeatMs int    `json:"heartbeat_ms"`
+	KeepGroup   bool   `json:"keep_group"`
 }
 
 type answer map[string]any
@@ -84,7 +85,7 @@ func (f *feeder) carryOut(asked command) (answer, error) {
 	case "timeouts":
 		return f.timeouts(ctx, asked)
 	case "delete":
-		return answer{}, f.remove(ctx)
+		return answer{}, f.remove(ctx, asked.KeepGroup)
 	}
 	return nil, fmt.Errorf("there is no command %q", asked.Do)
 }
@@ -172,13 +173,16 @@ func (f *feeder) timeouts(ctx context.Context, asked command) (answer, error) {
 	return answer{}, nil
 }
 
-func (f *feeder) remove(ctx context.Context) error {
-	group, err := f.admin.DeleteGroup(ctx, f.group)
-	if err == nil {
-		err = group.Err
-	}
-	if err != nil {
-		return err
+// remove leaves a group alone that still has members: those with instance ids stay until their sessions are over.
+func (f *feeder) remove(ctx context.Context, keepGroup bool) error {
+	if !keepGroup {
+		group, err := f.admin.DeleteGroup(ctx, f.group)
+		if err == nil {
+			err = group.Err
+		}
+		if err != nil {
+			return err
+		}
 	}
 	topic, err := f.admin.DeleteTopic(ctx, f.topic)
 	if err == nil {

@@ -46,7 +46,7 @@ func options() []kgo.Opt {
 		kgo.ConsumeTopics(arguments.Topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.DisableAutoCommit(),
 		kgo.Balancers(balancers[arguments.Assignor]), kgo.BlockRebalanceOnPoll(), kgo.FetchMaxWait(100 * time.Millisecond),
 		kgo.MetadataMinAge(500 * time.Millisecond), kgo.MetadataMaxAge(time.Second),
-		kgo.SessionTimeout(arguments.Session), kgo.HeartbeatInterval(arguments.Session / 10),
+		kgo.SessionTimeout(arguments.Session), kgo.HeartbeatInterval(arguments.Heartbeat()),
 		kgo.OnPartitionsAssigned(told("assigned")), kgo.OnPartitionsRevoked(told("revoked")), kgo.OnPartitionsLost(told("lost")),
 	}
 	if arguments.Assignor == "consumer" {

@@ -40,6 +40,11 @@ func Parse() Arguments {
 	return parsed
 }
 
+// Heartbeat is the interval of heartbeats.
+func (a Arguments) Heartbeat() time.Duration {
+	return min(time.Second, a.Session/10)
+}
+
 // Fields are what an event tells besides its name.
 type Fields map[string]any
 

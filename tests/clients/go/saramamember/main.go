@@ -55,7 +55,7 @@ func settings() *sarama.Config {
 	chosen.Consumer.Offsets.Initial = sarama.OffsetOldest
 	chosen.Consumer.Offsets.AutoCommit.Enable = false
 	chosen.Consumer.Group.Session.Timeout = arguments.Session
-	chosen.Consumer.Group.Heartbeat.Interval = arguments.Session / 10
+	chosen.Consumer.Group.Heartbeat.Interval = arguments.Heartbeat()
 	chosen.Consumer.Group.Rebalance.Retry.Backoff = 500 * time.Millisecond
 	chosen.Consumer.Group.Rebalance.GroupStrategies = []sarama.BalanceStrategy{balancers[arguments.Assignor]}
 	chosen.Consumer.Group.InstanceId = arguments.Instance

@@ -75,7 +75,7 @@ public final class GroupMember implements ConsumerRebalanceListener {
             int session = Integer.parseInt(arguments[5]);
             settings.put("partition.assignment.strategy", ASSIGNORS.get(arguments[3]));
             settings.put("session.timeout.ms", session);
-            settings.put("heartbeat.interval.ms", session / 10);
+            settings.put("heartbeat.interval.ms", Math.min(1_000, session / 10));
         }
         if (arguments.length > 6) {
             settings.put("group.instance.id", arguments[6]);

@@ -13,7 +13,7 @@ const numbers = partitions => [...partitions].sort((a, b) => a - b)
 const kafka = new Kafka({ clientId: name, brokers: [bootstrap], logLevel: logLevel.WARN, logCreator: () => entry =>
   process.stderr.write(JSON.stringify(entry) + '\n') })
 const consumer = kafka.consumer({
-  groupId, sessionTimeout: Number(session), heartbeatInterval: Number(session) / 10, rebalanceTimeout: 10_000,
+  groupId, sessionTimeout: Number(session), heartbeatInterval: Math.min(1_000, Number(session) / 10), rebalanceTimeout: 10_000,
   maxWaitTimeInMs: 100, metadataMaxAge: 1_000,
 })
 

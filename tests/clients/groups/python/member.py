@@ -14,7 +14,7 @@ class Arguments:
         given = given or sys.argv[1:]
         self.bootstrap, self.topic, self.group, self.assignor, self.name = given[:5]
         self.session_ms = int(given[5])
-        self.heartbeat_ms = self.session_ms // 10
+        self.heartbeat_ms = min(1000, self.session_ms // 10)
         self.instance = given[6] if len(given) > 6 else None
 
 
