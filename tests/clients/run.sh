@@ -119,6 +119,7 @@ check_kafkajs() {
 
 check_groups() {
     need_java && need_python && need_go && need_node || return 1
+    python3 -m unittest discover -q -s "$here/groups" || return 1
     exec python3 "$here/groups/drive.py" --bootstrap "$bootstrap" --client all ${KLAMM_SHORT:+--short}
 }
 check_groups-admin() {

@@ -190,5 +190,5 @@ def not_given_back(restarts):
 
 def disturbed(restarts):
     return [f"'{phase.name}': {event.member.name} {event.kind} {event.partitions}"
-            for phase, _, had in restarts for event in phase.events
-            if event.member.name in phase.before and event.partitions and not set(event.partitions) & had]
+            for phase, name, _ in restarts for event in phase.events
+            if event.partitions and event.member.name in phase.after.keys() - {name}]
