@@ -33,6 +33,7 @@ done
 [ -n "$bootstrap$dump" ] || usage
 [ -n "$chosen" ] || [ "${KLAMM_GROUPS:-0}" == 0 ] || only=$only,$group_checks
 mkdir -p "$cache"
+export PYTHONDONTWRITEBYTECODE=1
 
 # ---- what the checks need
 

@@ -60,13 +60,15 @@ def run(name, given, logs):
         verdict.judge_members(scenario, report)
     finally:
         scenario.end()
+        playing.remove(scenario)
     report.note(f"{time.monotonic() - started:.1f} s", *scenario.notes)
     return report
 
 
 def stop(*_):
     """Asked to stop: no process may stay behind."""
-    for scenario in playing:
+    for scenario in list(playing):
+        print(f"FAIL {scenario.client.name}: stopped by a signal while it was playing", flush=True)
         scenario.end()
     os._exit(143)
 

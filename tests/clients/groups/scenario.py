@@ -78,7 +78,7 @@ class Board:
     """All events of a scenario in the order in which they came; waits are on it."""
 
     def __init__(self):
-        self.changed, self.events, self.nonsense = threading.Condition(), [], []
+        self.changed, self.events, self.nonsense, self.committed = threading.Condition(), [], [], {}
 
     def told(self, member, line):
         if not line.startswith(b"{"):
@@ -90,6 +90,7 @@ class Board:
                 self.nonsense.append(f"{member.name}: {line[:200]!r}")
             else:
                 self.events.append(event)
+                self.committed.update(event.offsets)
                 member.follow(event)
             self.changed.notify_all()
 
@@ -173,8 +174,8 @@ class Scenario:
         fed = self.ask("feed_off")
         self.wrong = fed["wrong"]
         self.ends = {int(partition): end for partition, end in fed["ends"].items()}
-        self.wait("everything fed is committed by the members", lambda: self.told_committed() == self.ends,
-                  lambda: f"committed {self.told_committed()}, log ends {self.ends}")
+        self.wait("everything fed is committed by the members", lambda: self.board.committed == self.ends,
+                  lambda: f"committed {self.board.committed}, log ends {self.ends}")
         for member in self.live.values():
             member.leave(by_signal=False)
         for member in self.live.values():
@@ -243,12 +244,6 @@ class Scenario:
 
     def moves(self, mark):
         return self.moved(mark) >= self.all()
-
-    def told_committed(self):
-        last = {}
-        for event in self.board.events:
-            last.update(event.offsets)
-        return last
 
     def wait(self, what, holds, otherwise=lambda: "it did not happen", seconds=None):
         deadline = time.monotonic() + (seconds or self.given.patience)
