@@ -141,17 +141,18 @@ check_reset_from_file() {
 
 # ---- groups with a member
 
-# with_member GROUP PROTOCOL CHECKS: a console consumer is in the group while CHECKS run
+# with_member GROUP PROTOCOL RECORDS CHECKS: a console consumer is in the group and has read RECORDS while CHECKS run
 with_member() {
-    local group=$1 protocol=$2 waited
+    local group=$1 protocol=$2 records=$3 waited
     "${console_consumer[@]}" --topic "$topic" --group "$group" --from-beginning --command-property "group.protocol=$protocol" \
         >"$scratch/$group.log" 2>&1 </dev/null &
     consumer=$!
-    for waited in $(seq 1 60); do
-        groups_of --list --state stable | grep -q "^$group " && break
+    for waited in $(seq 1 100); do
+        [ "$(grep -c '^record' "$scratch/$group.log")" -ge "$records" ] && break
         sleep 0.3
     done
-    "$3" "$group"
+    equal "$protocol: records that the member read" "$(grep -c '^record' "$scratch/$group.log")" "$records"
+    "$4" "$group"
     kill -TERM "$consumer"
     wait "$consumer"
     consumer=''
@@ -211,8 +212,8 @@ prepare
 check_list
 check_describe_empty
 check_reset
-with_member "$classic" classic check_active_classic
-with_member "$modern" consumer check_active_modern
+with_member "$classic" classic 23 check_active_classic
+with_member "$modern" consumer 30 check_active_modern
 check_delete
 exec 7>&- 8<&-
 close
