@@ -93,6 +93,12 @@ class Verdict(unittest.TestCase):
             played = scenario(events + [(B, "processed", processed(0, first, 9))])
             self.assertEqual(not verdict.wrong_starts(played), good, first)
 
+    def test_a_commit_in_the_millisecond_of_the_assignment(self):
+        played = scenario(HANDED_OVER)
+        for event in played.board.events[4:]:
+            event.at_ms = 4
+        self.assertEqual(verdict.wrong_starts(played), [])
+
     def test_a_partition_revoked_though_it_stays(self):
         events = told((A, "revoked", [0, 1]), (A, "assigned", [0]))
         phase = Phase("b joins", {"a": {0, 1}}, {"a": {0}, "b": {1}}, events, 1.0)

@@ -109,8 +109,8 @@ def strangers(events):
 class Ownership:
     """From `assigned` to whatever ended it, by the members' clock (it is one machine)."""
 
-    def __init__(self, member, partition, since):
-        self.member, self.partition, self.since = member, partition, since
+    def __init__(self, event, partition):
+        self.member, self.partition, self.since, self.assigned = event.member.name, partition, event.at_ms, event
         self.until, self.ended, self.first, self.next = float("inf"), "never", None, None
 
     def end(self, event):
@@ -125,7 +125,7 @@ def owners(scenario):
         if event.kind == "assigned":
             for partition in event.partitions:
                 if (name, partition) not in now:
-                    now[name, partition] = Ownership(name, partition, event.at_ms)
+                    now[name, partition] = Ownership(event, partition)
                     found.append(now[name, partition])
         elif event.kind in ("revoked", "lost"):
             for partition in event.partitions:
@@ -156,19 +156,27 @@ def overlaps(ownerships):
 def wrong_starts(scenario):
     """Each ownership begins where the commits before it ended; a dead member may have committed without a word."""
     wrong, reached = [], {}
-    commits = [(event.at_ms, event.offsets) for event in scenario.board.events if event.offsets]
     for ownership in owners(scenario):
-        partition = ownership.partition
         if ownership.first is None:
             continue
-        earliest = max((offsets[partition] for at, offsets in commits if partition in offsets and at <= ownership.since),
-                       default=0)
-        latest = max(earliest, reached.get(partition, 0))
+        earliest = committed_before(scenario.board.events, ownership)
+        latest = max(earliest, reached.get(ownership.partition, 0))
         if not earliest <= ownership.first <= latest:
-            wrong.append(f"{ownership.member} began partition {partition} at {ownership.first}, committed was {earliest}, "
-                         f"processed before it {latest}")
-        reached[partition] = max(reached.get(partition, 0), ownership.next)
+            wrong.append(f"{ownership.member} began partition {ownership.partition} at {ownership.first}, committed was "
+                         f"{earliest}, processed before it {latest}")
+        reached[ownership.partition] = max(reached.get(ownership.partition, 0), ownership.next)
     return wrong
+
+
+def committed_before(events, ownership):
+    """A millisecond holds more than one event: the owner's own are ordered by how they were read."""
+    offset, begun = 0, False
+    for event in events:
+        begun = begun or event is ownership.assigned
+        mine = event.member.name == ownership.member
+        if ownership.partition in event.offsets and (not begun if mine else event.at_ms <= ownership.since):
+            offset = max(offset, event.offsets[ownership.partition])
+    return offset
 
 
 def revoked_though_kept(phases):
