@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Every client check against one broker, with timings:
-#   tests/clients/run.sh [--short] [--only NAME,NAME] BOOTSTRAP
+#   tests/clients/run.sh [--short] [--groups] [--only NAME,NAME] BOOTSTRAP
 #   tests/clients/run.sh --dump-log DATA_DIR       Kafka's kafka-dump-log on a closed log
-# NAME: kcat java tools confluent kafka-python aiokafka franz sarama kafkajs
+# NAME: kcat java tools confluent kafka-python aiokafka franz sarama kafkajs, and with --groups (or KLAMM_GROUPS=1)
+# also groups groups-admin groups-tools
 # What is missing is installed: Debian packages as root by apt-get; jars, a Python environment, Go programs and
 # Node packages under target/clients (KLAMM_CLIENTS_CACHE), where a second run finds them and asks no registry.
 # A tool that cannot be had is a failure, not a skip. Ends non-zero if any check failed.
@@ -12,23 +13,27 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
 cache=${KLAMM_CLIENTS_CACHE:-$root/target/clients}
 only=kcat,java,tools,confluent,kafka-python,aiokafka,franz,sarama,kafkajs
-bootstrap='' dump=''
+group_checks=groups,groups-admin,groups-tools
+bootstrap='' dump='' chosen=''
 limit=900
 
-usage() { sed -n '2,7p' "${BASH_SOURCE[0]}" >&2; exit 2; }
+usage() { sed -n '2,8p' "${BASH_SOURCE[0]}" >&2; exit 2; }
 
 while [ $# -gt 0 ]; do
     case $1 in
         --short) export KLAMM_SHORT=1 limit=300 ;;
-        --only) only=$2; shift ;;
-        --dump-log) dump=$2; only=dump-log; shift ;;
+        --groups) KLAMM_GROUPS=1 ;;
+        --only) only=$2 chosen=1; shift ;;
+        --dump-log) dump=$2 only=dump-log chosen=1; shift ;;
         -*) usage ;;
         *) bootstrap=$1 ;;
     esac
     shift
 done
 [ -n "$bootstrap$dump" ] || usage
+[ -n "$chosen" ] || [ "${KLAMM_GROUPS:-0}" == 0 ] || only=$only,$group_checks
 mkdir -p "$cache"
+export PYTHONDONTWRITEBYTECODE=1
 
 # ---- what the checks need
 
@@ -59,10 +64,11 @@ need_jars() {
 
 need_java() {
     need_jars || return 1
-    local classes=$cache/java
-    [ "$classes/KlammCheck.class" -nt "$here/java/KlammCheck.java" ] && return 0
+    local classes=$cache/java sources
+    sources=("$here"/java/*.java "$here"/groups/*/*.java)
+    [ -z "$(find "${sources[@]}" -newer "$classes/.compiled" 2>&1)" ] && return 0
     mkdir -p "$classes"
-    javac -encoding UTF-8 -cp "$libs/*" -d "$classes" "$here"/java/*.java
+    javac -encoding UTF-8 -nowarn -cp "$libs/*" -d "$classes" "${sources[@]}" && touch "$classes/.compiled"
 }
 
 need_python() {
@@ -84,7 +90,7 @@ need_go() {
 need_node() {
     debian node nodejs && debian npm npm || return 1
     mkdir -p "$cache/node"
-    cp "$here/node/check.mjs" "$cache/node/"
+    cp "$here/node/check.mjs" "$here/groups/node/member.mjs" "$cache/node/"
     cmp -s "$here/node/package-lock.json" "$cache/node/.installed" && return 0
     cp "$here"/node/package*.json "$cache/node/"
     (cd "$cache/node" && retry npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null) &&
@@ -111,6 +117,16 @@ check_kafkajs() {
     python check_manifest.py "$manifest" || status=1
     return $status
 }
+
+check_groups() {
+    need_java && need_python && need_go && need_node || return 1
+    python3 -m unittest discover -q -s "$here/groups" || return 1
+    exec python3 "$here/groups/drive.py" --bootstrap "$bootstrap" --client all ${KLAMM_SHORT:+--short}
+}
+check_groups-admin() {
+    need_java && exec java -Xmx128m -XX:TieredStopAtLevel=1 -Dlog4j2.level=ERROR -cp "$libs/*:$cache/java" GroupAdminCheck "$bootstrap"
+}
+check_groups-tools() { need_java && exec "$here/groups/tools.sh" "$libs" "$cache/java" "$bootstrap"; }
 
 # Each in its own process with a time limit; the log is kept, failures are shown.
 run_one() {
