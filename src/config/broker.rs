@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use super::checks;
+use super::cleaner::CleanerConfig;
 use super::error::{ConfigError, ConfigErrors, Warning};
 use super::ip_overrides;
 use super::layers::Settings;
@@ -54,6 +55,8 @@ pub struct BrokerConfig {
     pub topics: TopicRules,
     /// Work that logs need from time to time.
     pub log: LogUpkeep,
+    /// Compaction.
+    pub cleaner: CleanerConfig,
     /// The metadata log.
     pub metadata_log: MetadataLogConfig,
     /// `producer.id.expiration.ms`.
@@ -280,7 +283,7 @@ pub(super) fn build(
     warnings: &mut Vec<Warning>,
     errors: &mut Vec<ConfigError>,
 ) -> Option<BrokerConfig> {
-    checks::check_agreement(&settings, warnings, errors);
+    checks::check_agreement(&settings, errors);
     let cores = checks::cores(&settings, host, errors)?;
     let memory_bytes = checks::memory_bytes(&settings, host, errors)
         .unwrap_or_else(|| default_memory_bytes(host.memory_bytes, cores.count(host.cores)));
@@ -301,6 +304,7 @@ pub(super) fn build(
         fetch: read.fetch(),
         topics: read.topics(),
         log: read.log(),
+        cleaner: CleanerConfig::read(&settings),
         metadata_log: read.metadata_log(),
         producer_id_expiration_ms: read.number("producer.id.expiration.ms"),
         producer_id_expiration_check_interval_ms: read

@@ -7,6 +7,7 @@
 
 mod broker;
 mod checks;
+mod cleaner;
 mod dynamic;
 mod error;
 mod file;
@@ -34,6 +35,7 @@ pub use broker::{
     BrokerConfig, ConnectionLimits, CoreSelection, FetchLimits, FetchPathChoice, FlushPolicy, Host,
     LogUpkeep, MetadataLogConfig, TopicRules,
 };
+pub use cleaner::CleanerConfig;
 pub use dynamic::{BrokerEffective, BrokerLayers, validate_broker_overrides};
 pub use error::{ConfigError, ConfigErrors, Warning};
 pub use file::ConfigFile;

@@ -5,6 +5,7 @@
 //! it by [`ShardCall`]s through the mailboxes of [`Shards`]; on its own core a call is a call.
 
 mod appends;
+mod cleaner;
 mod control;
 mod controller;
 mod destage;
@@ -32,6 +33,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 
+pub use cleaner::CleanerStats;
 pub use control::{ControlCall, ControlReply};
 pub use controller::ControlError;
 pub use groups::coordinator_partition;
@@ -55,6 +57,7 @@ use crate::partition::{CommitRule, Partition};
 use crate::runtime::Core;
 use crate::runtime::sync::{Notify, Semaphore};
 use appends::{AppendTicket, StalledAppend};
+use cleaner::Cleaner;
 use journal::Journaling;
 use journal_replay::OpenedLog;
 use points::Points;
@@ -95,6 +98,7 @@ struct Shard {
     doomed: Vec<Partition<AppendTicket>>,
     /// The durable points as they stand in this core's file.
     points: Points,
+    cleaner: Cleaner,
     /// Batches that were given a place, for the summary at the end.
     batches_appended: u64,
     /// Those of them that were received where they are written from.
@@ -139,6 +143,7 @@ impl Shard {
             stalled: VecDeque::new(),
             doomed: Vec::new(),
             points: Points::default(),
+            cleaner: Cleaner::default(),
             batches_appended: 0,
             batches_in_place: 0,
             closing: false,
