@@ -7,6 +7,7 @@ mod broker_process;
 
 use std::collections::HashMap;
 use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -40,9 +41,18 @@ fn the_log_gets_small_and_the_last_values_stay() {
         seed: seed(),
         sent: 0,
     };
-    for round in 0..setting("KLAMM_ROUNDS", 3) {
-        run.round(&mut broker, round);
-    }
+    let (seed, stop) = (run.seed, AtomicBool::new(false));
+    let bootstrap = broker.bootstrap();
+    thread::scope(|scope| {
+        let reader = scope.spawn(|| read_until(&stop, &bootstrap, seed));
+        let _stop = StopOnDrop(&stop);
+        for round in 0..setting("KLAMM_ROUNDS", 3) {
+            run.round(&mut broker, round);
+        }
+        stop.store(true, Ordering::Relaxed);
+        let passes = reader.join().expect("the reader does not panic");
+        println!("{passes} times read from the beginning meanwhile");
+    });
     let stop = broker.stop();
     let start = broker.start_again();
     run.verify(&broker);
@@ -129,7 +139,7 @@ impl Run {
 
     /// What is read is what was sent, in order, and ends with the same last values.
     fn verify(&self, broker: &Broker) {
-        let consumer = consumer(broker);
+        let consumer = consumer(&broker.bootstrap());
         let (mut found, mut next) = (HashMap::new(), 0);
         while next < self.sent {
             let message = consumer.poll(PATIENCE).expect("more is to come");
@@ -149,6 +159,50 @@ impl Run {
         }
         assert_eq!(found.len(), wanted.len());
         assert!(found == wanted, "the last values");
+    }
+}
+
+/// Reads from the beginning again and again: whatever is exchanged meanwhile, what comes is what
+/// was sent, in order, and so is what a time finds. Says how often it came to the end.
+fn read_until(stop: &AtomicBool, bootstrap: &str, seed: u64) -> u64 {
+    let mut passes = 0;
+    while !stop.load(Ordering::Relaxed) {
+        let consumer = consumer(bootstrap);
+        let (mut next, mut oldest_ms) = (0, None);
+        while let Some(message) = consumer.poll(Duration::from_millis(300)) {
+            let message = match message {
+                Ok(message) => message,
+                // The broker is down.
+                Err(KafkaError::MessageConsumption(
+                    RDKafkaErrorCode::AllBrokersDown | RDKafkaErrorCode::BrokerTransportFailure,
+                )) => break,
+                Err(error) => panic!("reading at {next}: {error}"),
+            };
+            let offset = message.offset() as u64;
+            assert!(offset >= next, "{offset} after {next}");
+            let (key, value) = record(seed, offset);
+            assert_eq!(message.key(), Some(&key[..]), "the key at {offset}");
+            assert_eq!(message.payload(), value.as_deref(), "the value at {offset}");
+            oldest_ms = oldest_ms.or(message.timestamp().to_millis());
+            next = offset + 1;
+        }
+        passes += u64::from(next > 0);
+        if let Some(at_ms) = oldest_ms
+            && let Ok(found) = consumer.offsets_for_timestamp(at_ms, Duration::from_secs(5))
+        {
+            let found = &found.elements()[0];
+            assert_eq!(found.error(), Ok(()), "an offset for {at_ms}");
+        }
+    }
+    passes
+}
+
+/// A failed round must not wait for its reader for ever.
+struct StopOnDrop<'a>(&'a AtomicBool);
+
+impl Drop for StopOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 
@@ -195,13 +249,14 @@ fn producer(broker: &Broker, codec: &str) -> ThreadedProducer<DefaultProducerCon
         .expect("a producer starts")
 }
 
-fn consumer(broker: &Broker) -> BaseConsumer {
+fn consumer(bootstrap: &str) -> BaseConsumer {
     let consumer: BaseConsumer = ClientConfig::new()
-        .set("bootstrap.servers", broker.bootstrap())
+        .set("bootstrap.servers", bootstrap)
         .set("group.id", "unused")
         .set("enable.auto.commit", "false")
         .set("auto.offset.reset", "error")
         .set("check.crcs", "true")
+        .set("log_level", "0")
         .create()
         .expect("a consumer starts");
     let mut list = TopicPartitionList::new();

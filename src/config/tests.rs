@@ -367,6 +367,7 @@ fn every_setting_that_can_change_changes_something() {
         "compact",
         "LogAppendTime",
         "10.0.0.1:5",
+        "0.25",
     ];
     let config = BrokerConfig::default();
     let none = ConfigMap::new();

@@ -26,7 +26,7 @@ impl OffsetMap {
     /// `keys_max` keys.
     pub(super) fn new(bytes_max: usize, load_factor: f64, keys_max: u64) -> Self {
         let load_factor = load_factor.clamp(0.1, 0.95);
-        let wanted = (keys_max as f64 / load_factor) as usize + 1;
+        let wanted = ((keys_max as f64 / load_factor) as usize).saturating_add(1);
         let slots = (bytes_max / ENTRY_BYTES).max(SLOTS_MIN).min(wanted.max(2));
         Self {
             slots: vec![[0; 3]; slots],
