@@ -443,7 +443,7 @@ impl Run {
             "{} segments",
             log.segment_count()
         );
-        let mut found = Run {
+        let mut found = Self {
             core: self.core.clone(),
             path: copy.path().to_owned(),
             dir,

@@ -114,7 +114,7 @@ enum Stage {
     },
     Write {
         groups: VecDeque<Vec<Source>>,
-        writing: Option<Writing>,
+        writing: Option<Box<Writing>>,
     },
 }
 
@@ -252,7 +252,8 @@ impl Cleaning {
                     return Ok(Step::Done(self.cleaned));
                 };
                 self.written = Some(group[0].base);
-                Writing::begin(self.dir.clone(), group, self.config.clone())?
+                let begun = Writing::begin(self.dir.clone(), group, self.config.clone())?;
+                Box::new(begun)
             }
         };
         let (bytes, done) = open.go_on(&mut self.filter, &self.dir)?;
@@ -260,7 +261,7 @@ impl Cleaning {
             *writing = Some(open);
             return Ok(Step::More(bytes));
         }
-        self.complete(open)
+        self.complete(*open)
     }
 
     /// A group that is as it was stays under its old names.

@@ -11,7 +11,9 @@
 //! # What happens
 //!
 //! A log is *clean* below its first dirty offset, which Kafka's `cleaner-offset-checkpoint`
-//! remembers. One cleaning:
+//! remembers; it is written with the other checkpoints, so that a crash may cost a cleaning. The
+//! checkpoint also tells a start that gaps below it are no damage, should the topic no longer be
+//! compacted. One cleaning:
 //!
 //! 1. [`Log::dirt`](super::Log::dirt) says what can be cleaned: finished segments only (never the
 //!    active one), durable, below the high watermark, and older than `min.compaction.lag.ms`. The
@@ -47,7 +49,7 @@
 //!
 //! A read of a file is planned by the state of the log and runs later, by path. So the log counts
 //! its exchanges: a read that was planned before one is planned again, and while the names change
-//! hands (some renames and one sync of the directory) the readers of just these segments wait.
+//! hands (some renames and two syncs of the directory) who wants to read a file of this log waits.
 //! Who holds a range of an old file keeps reading it. Memory of the exchanged segments is given
 //! back. Retention goes on between exchanges; if a segment that was being cleaned is gone, the
 //! cleaning ends without harm.
