@@ -15,7 +15,7 @@ use std::sync::Arc;
 use fastrand::Rng;
 use klamm::log::{
     CleanError, Cleaned, CleaningSettings, DataDir, Dirt, DurablePoint, Located, Log, LogConfig,
-    NewBatch, OpenLog, ReadPlan, Sequence, Step, sync_all,
+    NewBatch, OpenLog, ReadPlan, Retention, Sequence, Step, sync_all,
 };
 use klamm::model::{Offset, TopicPartition, Uuid};
 use klamm::protocol::record::{
@@ -111,6 +111,42 @@ fn gaps_stay_legal_when_the_policy_changes() {
         run.settle().await;
         run.reopen(false).await;
         assert_eq!(run.read_all().await, records, "a crash costs nothing");
+    });
+}
+
+#[test]
+fn retention_ends_a_cleaning_without_harm() {
+    on_a_core(17, async |run| {
+        run.fill().await;
+        let end = run.log.log_end();
+        let begun = run.log.begin_cleaning(run.now_ms, end, run.settings);
+        let mut cleaning = Box::new(begun.expect("it is dirty"));
+        let exchange = loop {
+            let (next, step) = cleaning.step(&run.dir).await.unwrap();
+            cleaning = next;
+            match step {
+                Step::More(_) => {}
+                Step::Exchange(exchange) => break exchange,
+                Step::Done(_) => panic!("something goes"),
+            }
+        };
+        let config = LogConfig {
+            delete_retained: true,
+            retention_bytes: Some(0),
+            ..LogConfig::clone(&run.config)
+        };
+        run.log.set_config(Arc::new(config));
+        let Retention::Delete(delete) = run.log.plan_retention(run.now_ms, end) else {
+            panic!("all finished segments are surplus");
+        };
+        let deleted = delete.run(&run.dir).await.unwrap();
+        assert!(!run.log.begin_exchange(&exchange), "its segments are gone");
+        exchange.abandon(&run.dir).await.unwrap();
+        cleaning.abandon(&run.dir).await.unwrap();
+        deleted.remove(&run.dir).await.unwrap();
+        assert!(!run.log.is_busy());
+        let left = run.model.split_off(&run.log.log_start());
+        assert_eq!(run.read_all().await, left);
     });
 }
 
