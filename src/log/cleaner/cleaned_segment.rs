@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
-use super::cleaning::Source;
+use super::source::Source;
 use crate::log::config::LogConfig;
 use crate::log::directory;
 use crate::log::names::{CLEANED_SUFFIX, SWAP_SUFFIX, SegmentFile, with_suffix};

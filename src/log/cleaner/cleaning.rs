@@ -3,21 +3,17 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::cleaned_segment::{CleanedSegment, remove_unfinished};
+use super::cleaned_segment::remove_unfinished;
 use super::exchange::Exchange;
-use super::filter::{Filter, Unreadable, Verdict};
+use super::filter::Filter;
 use super::groups::groups;
+use super::noting::{Noted, Noting};
+use super::source::{Source, io_error};
+use super::writing::{Writing, Wrote};
 use crate::log::config::LogConfig;
 use crate::log::data_dir::DataDir;
 use crate::log::log::Log;
-use crate::log::names::SegmentFile;
-use crate::log::scan::{Scanner, Stop};
-use crate::log::segment::Segment;
-use crate::model::{Offset, TimestampMs, TopicPartition};
-use crate::protocol::record::Batch;
-
-/// A step ends after so many bytes were read, or with the batch that goes beyond.
-const STEP_BYTES: u64 = 512 << 10;
+use crate::model::{Offset, TopicPartition};
 
 /// What the keys of a cleaning may take.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -35,25 +31,12 @@ pub struct Cleaning {
     dir: Arc<Path>,
     config: Arc<LogConfig>,
     sources: Vec<Source>,
-    first_dirty: Offset,
     filter: Filter,
     stage: Stage,
     /// The group whose new files are there and not given out for exchange.
     written: Option<Offset>,
     cleaned: Cleaned,
     _in_use: Arc<()>,
-}
-
-/// A segment that is read, and replaced.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::log) struct Source {
-    pub(in crate::log) base: Offset,
-    /// Base of the segment behind it.
-    pub(in crate::log) end: Offset,
-    pub(in crate::log) bytes: u32,
-    pub(in crate::log) offset_entries: u32,
-    pub(in crate::log) time_entries: u32,
-    pub(in crate::log) created_ms: TimestampMs,
 }
 
 /// What a step came to.
@@ -107,26 +90,11 @@ pub enum CleanError {
 }
 
 enum Stage {
-    Note {
-        /// The source that is read.
-        at: usize,
-        scanner: Option<Scanner>,
-    },
+    Note(Noting),
     Write {
         groups: VecDeque<Vec<Source>>,
         writing: Option<Box<Writing>>,
     },
-}
-
-/// A group on its way.
-struct Writing {
-    group: Vec<Source>,
-    /// The source that is read.
-    at: usize,
-    scanner: Scanner,
-    segment: CleanedSegment,
-    /// Whether anything of it is not as it was.
-    changed: bool,
 }
 
 impl Cleaning {
@@ -136,17 +104,14 @@ impl Cleaning {
         first_dirty: Offset,
         filter: Filter,
     ) -> Self {
+        let dirty = sources.iter().filter(|source| source.end > first_dirty);
         Self {
             name: log.name.clone(),
             dir: log.dir.clone(),
             config: log.config.clone(),
+            stage: Stage::Note(Noting::new(dirty.cloned())),
             sources,
-            first_dirty,
             filter,
-            stage: Stage::Note {
-                at: 0,
-                scanner: None,
-            },
             written: None,
             cleaned: Cleaned::default(),
             _in_use: log.files_in_use.clone(),
@@ -172,12 +137,8 @@ impl Cleaning {
         dir.core().blocking(move || self.remove_written()).await
     }
 
-    pub(super) fn step_blocking(mut self: Box<Self>) -> Result<(Box<Self>, Step), CleanError> {
-        let step = match self.stage {
-            Stage::Note { .. } => self.note(),
-            Stage::Write { .. } => self.write(),
-        };
-        match step {
+    fn step_blocking(mut self: Box<Self>) -> Result<(Box<Self>, Step), CleanError> {
+        match self.go_on() {
             Ok(step) => Ok((self, step)),
             Err(error) => {
                 // What cannot be removed now is removed by the next start.
@@ -187,45 +148,17 @@ impl Cleaning {
         }
     }
 
-    /// Notes some keys of the dirty part.
-    fn note(&mut self) -> Result<Step, CleanError> {
-        let Stage::Note { at, scanner } = &mut self.stage else {
-            unreachable!("only while keys are noted");
-        };
-        let first_dirty = self.first_dirty;
-        while self
-            .sources
-            .get(*at)
-            .is_some_and(|source| source.end <= first_dirty)
-        {
-            *at += 1;
+    fn go_on(&mut self) -> Result<Step, CleanError> {
+        match &mut self.stage {
+            Stage::Note(noting) => match noting.go_on(&mut self.filter, &self.dir)? {
+                Noted::Some(bytes) => Ok(Step::More(bytes)),
+                Noted::All => Ok(self.begin_writing()),
+            },
+            Stage::Write { writing, .. } => match writing.take() {
+                Some(writing) => self.write(writing),
+                None => self.begin_group(),
+            },
         }
-        let Some(source) = self.sources.get(*at) else {
-            return Ok(self.begin_writing());
-        };
-        let open = match scanner.take() {
-            Some(open) => open,
-            None => open_source(&self.dir, source)?,
-        };
-        let open = scanner.insert(open);
-        let began = open.position();
-        while open.position() - began < STEP_BYTES {
-            let filter = &mut self.filter;
-            let note = |batch: &Batch<'_>| match batch.header.next_offset() <= first_dirty {
-                true => Ok(true),
-                false => filter.note(batch),
-            };
-            match next_batch(open, source, note)? {
-                Some(true) => {}
-                Some(false) => return Ok(self.begin_writing()),
-                None => {
-                    self.filter.noted_to(source.end);
-                    (*at, *scanner) = (*at + 1, None);
-                    return Ok(Step::More(0));
-                }
-            }
-        }
-        Ok(Step::More(open.position() - began))
     }
 
     fn begin_writing(&mut self) -> Step {
@@ -240,28 +173,28 @@ impl Cleaning {
         Step::More(0)
     }
 
-    /// Writes some of what stays.
-    fn write(&mut self) -> Result<Step, CleanError> {
+    fn begin_group(&mut self) -> Result<Step, CleanError> {
         let Stage::Write { groups, writing } = &mut self.stage else {
-            unreachable!("only after keys were noted");
+            unreachable!("only after all keys were noted");
         };
-        let mut open = match writing.take() {
-            Some(open) => open,
-            None => {
-                let Some(group) = groups.pop_front() else {
-                    return Ok(Step::Done(self.cleaned));
-                };
-                self.written = Some(group[0].base);
-                let begun = Writing::begin(self.dir.clone(), group, self.config.clone())?;
-                Box::new(begun)
+        let Some(group) = groups.pop_front() else {
+            return Ok(Step::Done(self.cleaned));
+        };
+        self.written = Some(group[0].base);
+        let begun = Writing::begin(self.dir.clone(), group, self.config.clone())?;
+        *writing = Some(Box::new(begun));
+        Ok(Step::More(0))
+    }
+
+    fn write(&mut self, mut open: Box<Writing>) -> Result<Step, CleanError> {
+        match (open.go_on(&mut self.filter)?, &mut self.stage) {
+            (Wrote::All, _) => self.complete(*open),
+            (Wrote::Some(bytes), Stage::Write { writing, .. }) => {
+                *writing = Some(open);
+                Ok(Step::More(bytes))
             }
-        };
-        let (bytes, done) = open.go_on(&mut self.filter, &self.dir)?;
-        if !done {
-            *writing = Some(open);
-            return Ok(Step::More(bytes));
+            (Wrote::Some(_), Stage::Note(_)) => unreachable!("only after all keys were noted"),
         }
-        self.complete(*open)
     }
 
     /// A group that is as it was stays under its old names.
@@ -276,7 +209,7 @@ impl Cleaning {
         self.cleaned.bytes_after += u64::from(open.segment.bytes());
         self.cleaned.segments_before += open.group.len();
         self.cleaned.segments_after += 1;
-        if !open.changed && open.group.len() == 1 {
+        if !open.changed {
             open.segment.discard().map_err(failed)?;
             self.written = None;
             return Ok(Step::More(0));
@@ -292,131 +225,5 @@ impl Cleaning {
             Some(base) => remove_unfinished(&self.dir, base),
             None => Ok(()),
         }
-    }
-}
-
-impl Source {
-    pub(super) fn of(segment: &Segment, end: Offset) -> Self {
-        Self {
-            base: segment.base_offset,
-            end,
-            bytes: segment.size,
-            offset_entries: segment.offset_index.entries(),
-            time_entries: segment.time_index.entries(),
-            created_ms: segment.created_ms,
-        }
-    }
-}
-
-impl Writing {
-    fn begin(
-        dir: Arc<Path>,
-        group: Vec<Source>,
-        config: Arc<LogConfig>,
-    ) -> Result<Self, CleanError> {
-        let scanner = open_source(&dir, &group[0])?;
-        let segment = CleanedSegment::create(dir.clone(), &group, config);
-        Ok(Self {
-            scanner,
-            segment: segment.map_err(|source| io_error(&dir, source))?,
-            group,
-            at: 0,
-            changed: false,
-        })
-    }
-
-    /// A piece of the group: the bytes read and written, and whether that was the last one.
-    fn go_on(&mut self, filter: &mut Filter, dir: &Path) -> Result<(u64, bool), CleanError> {
-        let (began, written) = (self.scanner.position(), self.segment.bytes());
-        let mut read = 0;
-        while read < STEP_BYTES {
-            let source = &self.group[self.at];
-            let segment = &mut self.segment;
-            let keep = |batch: &Batch<'_>| {
-                let verdict = filter.judge(batch)?;
-                Ok((verdict != Verdict::Keep, push(segment, batch, &verdict)))
-            };
-            match next_batch(&mut self.scanner, source, keep)? {
-                Some((changed, pushed)) => {
-                    pushed.map_err(|source| io_error(dir, source))?;
-                    self.changed |= changed;
-                    read = self.scanner.position() - began;
-                }
-                None if self.at + 1 == self.group.len() => return Ok((read, true)),
-                None => {
-                    self.at += 1;
-                    self.scanner = open_source(dir, &self.group[self.at])?;
-                    break;
-                }
-            }
-        }
-        self.segment
-            .write()
-            .map_err(|source| io_error(dir, source))?;
-        Ok((read + u64::from(self.segment.bytes() - written), false))
-    }
-}
-
-fn push(segment: &mut CleanedSegment, batch: &Batch<'_>, verdict: &Verdict) -> io::Result<()> {
-    match verdict {
-        Verdict::Keep => segment.push(batch.bytes),
-        Verdict::Drop => Ok(()),
-        Verdict::Replace(bytes) => segment.push(bytes),
-    }
-}
-
-fn open_source(dir: &Path, source: &Source) -> Result<Scanner, CleanError> {
-    let path = SegmentFile::Log.path(dir, source.base);
-    let scanner = Scanner::open(&path, 0, u64::from(source.bytes));
-    let scanner = scanner.map_err(|source| io_error(dir, source))?;
-    scanner.read_no_further_than_asked();
-    Ok(scanner)
-}
-
-/// Shows the next batch, its checksum verified; `None` at the source's end.
-fn next_batch<T>(
-    scanner: &mut Scanner,
-    source: &Source,
-    see: impl FnOnce(&Batch<'_>) -> Result<T, Unreadable>,
-) -> Result<Option<T>, CleanError> {
-    let position = scanner.position();
-    let corrupt = |why: String| CleanError::Corrupt {
-        base: source.base,
-        position,
-        why,
-    };
-    let stopped = |stop: Stop| match stop {
-        Stop::Io(error) => CleanError::Io {
-            path: PathBuf::from(format!("the segment at {}", source.base)),
-            source: error,
-        },
-        Stop::Invalid(error) => corrupt(error.to_string()),
-        Stop::Limit | Stop::Padding => corrupt("it ends too early".to_owned()),
-    };
-    let found = match scanner.next_verified() {
-        Ok(found) => found,
-        Err(Stop::Limit) if position == u64::from(source.bytes) => return Ok(None),
-        Err(stop) => return Err(stopped(stop)),
-    };
-    let (header, bytes) = (found.header, scanner.batch(&found).map_err(stopped)?);
-    let offsets = source.base..source.end;
-    if !offsets.contains(&header.base_offset) || !offsets.contains(&header.last_offset()) {
-        return Err(corrupt("offsets of another segment".to_owned()));
-    }
-    let batch = Batch {
-        position: 0,
-        header,
-        bytes,
-    };
-    match see(&batch) {
-        Ok(seen) => Ok(Some(seen)),
-        Err(unreadable) => Err(corrupt(unreadable.to_string())),
-    }
-}
-
-fn io_error(path: &Path, source: io::Error) -> CleanError {
-    CleanError::Io {
-        path: path.to_owned(),
-        source,
     }
 }

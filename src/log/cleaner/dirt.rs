@@ -1,8 +1,9 @@
 use std::collections::HashMap;
 
-use super::cleaning::{Cleaning, CleaningSettings, Source};
+use super::cleaning::{Cleaning, CleaningSettings};
 use super::filter::{Filter, Rules};
 use super::offset_map::OffsetMap;
+use super::source::Source;
 use crate::log::log::{Log, Status};
 use crate::log::retention::TimestampsLoad;
 use crate::log::segment::Segment;

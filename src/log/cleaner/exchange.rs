@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::cleaned_segment::remove_unfinished;
-use super::cleaning::Source;
+use super::source::Source;
 use crate::log::data_dir::DataDir;
 use crate::log::directory;
 use crate::log::log::{Log, Status};

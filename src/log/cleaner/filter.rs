@@ -86,6 +86,9 @@ impl Filter {
     /// did not fit have been noted.
     pub(super) fn note(&mut self, batch: &Batch<'_>) -> Result<bool, Unreadable> {
         let header = &batch.header;
+        if header.next_offset() <= self.first_dirty {
+            return Ok(true);
+        }
         if let Some(plain) = plain(batch)? {
             for record in Records::new(*header, plain.bytes(batch)) {
                 let record = record?;

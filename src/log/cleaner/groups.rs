@@ -1,4 +1,4 @@
-use super::cleaning::Source;
+use super::source::Source;
 use crate::log::config::LogConfig;
 use crate::log::offset_index;
 use crate::log::time_index;

@@ -4,7 +4,8 @@
 //! - `offset_map`: where each key of the dirty part was written last; bounded.
 //! - `filter`: which records of a batch stay (pure: bytes in, verdict out).
 //! - `groups`: which old segments become one.
-//! - `cleaning`, `cleaned_segment`: the work itself, in pieces for a pool thread.
+//! - `cleaning`: the work itself, in pieces for a pool thread: `noting` the keys, then `writing`
+//!   what stays of a `source` to a `cleaned_segment`.
 //! - `exchange`: new files for old ones, on disk and in the [`Log`](super::Log).
 //! - `unfinished`: what a start makes of an exchange that was cut off.
 //!
@@ -27,7 +28,7 @@
 //!    again, and removes the old files after `file.delete.delay.ms`.
 //!
 //! Nothing of this runs on a core but the two moments at which the log is told. A step reads and
-//! writes half a MiB on a thread of the core's pool; then the core looks whether the log is still
+//! writes half a MiB on one of the two threads of the core's pool; then the core looks whether the log is still
 //! there, and rests as long as the step took, longer if `log.cleaner.io.max.bytes.per.second` wants
 //! it. What is written is synced every few MiB, so that no flush waits behind a large one.
 //!
@@ -77,13 +78,18 @@ mod dirt;
 mod exchange;
 mod filter;
 mod groups;
+mod noting;
 mod offset_map;
+mod source;
 mod unfinished;
+mod writing;
 
 pub use cleaning::{CleanError, Cleaned, Cleaning, CleaningSettings, Step};
 pub use dirt::{Dirt, Dirtiness};
 pub use exchange::{Exchange, Exchanged};
 pub(super) use unfinished::finish_exchanges;
 
+/// A step ends after so many bytes were read, or with the batch that goes beyond.
+const STEP_BYTES: u64 = 512 << 10;
 /// What one batch may decompress to before it is left as it is.
 const PLAIN_BYTES_MAX: usize = 64 << 20;
