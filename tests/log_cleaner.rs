@@ -14,8 +14,8 @@ use std::sync::Arc;
 
 use fastrand::Rng;
 use klamm::log::{
-    CleanError, Cleaned, CleaningSettings, DataDir, Dirt, DurablePoint, Located, Log, LogConfig,
-    NewBatch, OpenLog, ReadPlan, Retention, Sequence, Step, sync_all,
+    CleanError, Cleaned, CleaningSettings, DataDir, Dirt, DurablePoint, FileRange, Located, Log,
+    LogConfig, NewBatch, OpenLog, ReadPlan, Retention, Sequence, Step, sync_all,
 };
 use klamm::model::{Offset, TopicPartition, Uuid};
 use klamm::protocol::record::{
@@ -111,6 +111,25 @@ fn gaps_stay_legal_when_the_policy_changes() {
         run.settle().await;
         run.reopen(false).await;
         assert_eq!(run.read_all().await, records, "a crash costs nothing");
+    });
+}
+
+#[test]
+fn what_kafka_knows_of_aborted_transactions_goes_along() {
+    on_a_core(19, async |run| {
+        run.fill().await;
+        let aborted = |run: &Run| -> Vec<u8> {
+            let files = run.files("txnindex").into_iter();
+            files.flat_map(|path| fs::read(path).unwrap()).collect()
+        };
+        for (path, fill) in run.files("log").iter().zip(1..4) {
+            fs::write(path.with_extension("txnindex"), [fill; 34]).unwrap();
+        }
+        let before = aborted(run);
+        assert_eq!(before.len(), 3 * 34);
+        while run.clean().await.unwrap().is_some() {}
+        assert_eq!(aborted(run), before);
+        assert!(run.files("txnindex").len() < 3, "they went together");
     });
 }
 
@@ -370,12 +389,17 @@ impl Run {
                         assert!(!self.listing().iter().any(|name| name.ends_with(".swap")));
                         return Ok(None);
                     }
+                    let (planned_after, held) = (self.log.exchanges(), self.range_at(0).await);
                     assert!(self.log.begin_exchange(&exchange));
+                    assert_ne!(self.log.exchanges(), planned_after, "such a read is stale");
                     let exchanged = exchange.run(&self.dir).await.unwrap();
                     let deleted = self.log.on_exchanged(exchanged);
                     self.crash_copy(|_| {}).await;
                     if self.rng.bool() {
                         deleted.remove(&self.dir).await.unwrap();
+                    }
+                    if let Some((range, bytes)) = held {
+                        assert_eq!(read_range(&range), bytes, "who has a file keeps it");
                     }
                     self.append();
                 }
@@ -667,17 +691,23 @@ impl Run {
                 ReadPlan::File(cold) => match cold.locate(&self.dir).await.unwrap() {
                     Located::Empty => return None,
                     Located::Skip(next) => offset = next,
-                    Located::Range(range) => {
-                        let file = range.file.as_fd().try_clone_to_owned().unwrap();
-                        let mut bytes = vec![0; range.bytes as usize];
-                        let file = fs::File::from(file);
-                        file.read_exact_at(&mut bytes, range.position).unwrap();
-                        return Some(bytes);
-                    }
+                    Located::Range(range) => return Some(read_range(&range)),
                 },
             }
         }
         panic!("a read at {offset} is sent from segment to segment");
+    }
+
+    /// A part of a file that a reader is about to send, and what is in it.
+    async fn range_at(&self, offset: Offset) -> Option<(FileRange, Vec<u8>)> {
+        let end = self.log.log_end();
+        let Ok(ReadPlan::File(cold)) = self.log.plan_read(offset, 5_000, end, true) else {
+            return None;
+        };
+        match cold.locate(&self.dir).await.unwrap() {
+            Located::Range(range) => Some((range.clone(), read_range(&range))),
+            _ => None,
+        }
     }
 
     fn listing(&self) -> Vec<String> {
@@ -694,6 +724,14 @@ impl Run {
 async fn open(dir: &DataDir, request: OpenLog) -> Log {
     let opened = Log::open_many(dir, vec![request]).await.pop().unwrap();
     opened.expect("it opens").log
+}
+
+fn read_range(range: &FileRange) -> Vec<u8> {
+    let file = range.file.as_fd().try_clone_to_owned().unwrap();
+    let mut bytes = vec![0; range.bytes as usize];
+    let file = fs::File::from(file);
+    file.read_exact_at(&mut bytes, range.position).unwrap();
+    bytes
 }
 
 fn name() -> TopicPartition {
