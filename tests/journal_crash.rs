@@ -593,6 +593,7 @@ impl Run {
                 point: known.point.filter(|_| with_points),
                 recovery_point: 0,
                 log_start: known.log_start,
+                cleaned_to: None,
                 now_ms: self.now_ms,
             };
             let log = match Log::open_many(&self.dir, vec![request]).await.remove(0) {

@@ -525,6 +525,7 @@ impl Run {
             point,
             recovery_point,
             log_start: self.model.log_start,
+            cleaned_to: None,
             now_ms: self.now_ms,
         };
         self.log = match Log::open_many(&self.dir, vec![request]).await.remove(0) {

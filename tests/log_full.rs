@@ -127,6 +127,7 @@ async fn recover(dir: &DataDir, log: Log) -> Log {
         point: log.durable_point(),
         recovery_point: 0,
         log_start: 0,
+        cleaned_to: None,
         now_ms: 0,
     };
     drop(log);

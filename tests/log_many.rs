@@ -155,6 +155,7 @@ async fn open(
         point,
         recovery_point: 0,
         log_start: 0,
+        cleaned_to: None,
         now_ms: 1_700_000_000_000,
     };
     let requests: Vec<_> = own(core).zip(points).map(request).collect();

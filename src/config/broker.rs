@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use super::checks;
+use super::cleaner::CleanerConfig;
 use super::error::{ConfigError, ConfigErrors, Warning};
 use super::ip_overrides;
 use super::layers::Settings;
@@ -59,6 +60,8 @@ pub struct BrokerConfig {
     pub log: LogUpkeep,
     /// Bounds of groups.
     pub groups: GroupLimits,
+    /// Compaction.
+    pub cleaner: CleanerConfig,
     /// The metadata log.
     pub metadata_log: MetadataLogConfig,
     /// `producer.id.expiration.ms`.
@@ -348,7 +351,7 @@ pub(super) fn build(
     warnings: &mut Vec<Warning>,
     errors: &mut Vec<ConfigError>,
 ) -> Option<BrokerConfig> {
-    checks::check_agreement(&settings, warnings, errors);
+    checks::check_agreement(&settings, errors);
     let cores = checks::cores(&settings, host, errors)?;
     let memory_bytes = checks::memory_bytes(&settings, host, errors)
         .unwrap_or_else(|| default_memory_bytes(host.memory_bytes, cores.count(host.cores)));
@@ -371,6 +374,7 @@ pub(super) fn build(
         consumer_groups: read.consumer_groups(),
         log: read.log(),
         groups: read.groups(),
+        cleaner: CleanerConfig::read(&settings),
         metadata_log: read.metadata_log(),
         producer_id_expiration_ms: read.number("producer.id.expiration.ms"),
         producer_id_expiration_check_interval_ms: read

@@ -3,17 +3,13 @@
 use std::path::PathBuf;
 
 use super::broker::{CoreSelection, Host};
-use super::error::{ConfigError, Warning};
+use super::error::ConfigError;
 use super::group::check_groups;
 use super::layers::Settings;
 use super::value::split_list;
 
 /// Refuses roles, directories and identities that klamm cannot serve or that contradict.
-pub(super) fn check_agreement(
-    settings: &Settings,
-    warnings: &mut Vec<Warning>,
-    errors: &mut Vec<ConfigError>,
-) {
+pub(super) fn check_agreement(settings: &Settings, errors: &mut Vec<ConfigError>) {
     errors.extend(roles(settings));
     errors.extend(several_controllers(settings, "controller.quorum.voters"));
     errors.extend(several_controllers(
@@ -25,7 +21,6 @@ pub(super) fn check_agreement(
     errors.extend(replicas_without_brokers(settings));
     errors.extend(nobody_may_connect(settings));
     errors.extend(check_groups(settings));
-    warnings.extend(compaction(settings));
 }
 
 /// The one data directory.
@@ -166,18 +161,6 @@ fn nobody_may_connect(settings: &Settings) -> Option<ConfigError> {
     let nobody = settings.value(name)?.number() == Some(0) && exceptions.trim().is_empty();
     let why = "nobody could connect without max.connections.per.ip.overrides".to_owned();
     nobody.then(|| invalid(settings, name, why, "Give more, or name exceptions."))
-}
-
-fn compaction(settings: &Settings) -> Option<Warning> {
-    let name = "log.cleanup.policy";
-    let text = settings.given(name)?;
-    let compacts = split_list(text).iter().any(|word| word == "compact");
-    let place = settings.place(name);
-    let message = format!("{place}: `{name}={text}`: {}", super::reason::COMPACTION);
-    compacts.then(|| Warning {
-        name: name.to_owned(),
-        message,
-    })
 }
 
 /// An error about a setting that was set, or whose default does not fit the machine.

@@ -8,6 +8,7 @@
 
 mod broker;
 mod checks;
+mod cleaner;
 mod dynamic;
 mod error;
 mod file;
@@ -37,6 +38,7 @@ pub use broker::{
     FetchPathChoice, FlushPolicy, GroupLimits, GroupMigration, Host, LogUpkeep, MetadataLogConfig,
     TopicRules,
 };
+pub use cleaner::CleanerConfig;
 pub use dynamic::{BrokerEffective, BrokerLayers, validate_broker_overrides};
 pub use error::{ConfigError, ConfigErrors, Warning};
 pub use file::ConfigFile;

@@ -2,7 +2,7 @@
 
 pub(super) const AUTHORISATION: &str = "authorisation is not there yet";
 pub(super) const BUDGET: &str = "klamm bounds waiting requests by memory, see klamm.connection.*";
-pub(super) const COMPACTION: &str = "compaction is not there yet; compacted topics keep everything";
+pub(super) const CLEANERS: &str = "each core compacts its own logs, one at a time";
 pub(super) const CORES: &str = "klamm runs one thread on each core, see klamm.cores";
 pub(super) const EMBEDDED: &str = "the controller is embedded and needs no quorum";
 pub(super) const GROUP_PACE: &str =
@@ -20,6 +20,7 @@ pub(super) const RETENTION: &str = "producers expire whenever retention is check
 pub(super) const SASL: &str = "SASL is not there yet";
 pub(super) const SHARE: &str = "share groups are not there yet";
 pub(super) const STEPS: &str = "files grow in steps once something is written";
+pub(super) const STRETCHES: &str = "compaction reads and writes half a MiB at a time";
 pub(super) const STREAMS: &str = "streams groups are not there yet";
 pub(super) const SYNC: &str = "klamm.flush decides when data is synced";
 pub(super) const TEST: &str = "it serves Kafka's own tests";

@@ -16,6 +16,8 @@ pub enum Checkpoint {
     LogStart,
     /// `replication-offset-checkpoint`: the high watermark.
     HighWatermark,
+    /// `cleaner-offset-checkpoint`: up to where a partition is compacted, of those that were.
+    Cleaner,
 }
 
 impl Checkpoint {
@@ -25,6 +27,7 @@ impl Checkpoint {
             Self::RecoveryPoint => "recovery-point-offset-checkpoint",
             Self::LogStart => "log-start-offset-checkpoint",
             Self::HighWatermark => "replication-offset-checkpoint",
+            Self::Cleaner => "cleaner-offset-checkpoint",
         }
     }
 }

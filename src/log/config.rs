@@ -3,7 +3,7 @@ use crate::model::TimestampMs;
 /// What the owner of a log decides about it; the values of Kafka's topic configs.
 ///
 /// Shared by all partitions of a topic; exchanged as a whole when a config changes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct LogConfig {
     /// `segment.bytes`: a segment is rolled before it would grow beyond this.
     pub segment_bytes: u32,
@@ -24,6 +24,15 @@ pub struct LogConfig {
     pub delete_retained: bool,
     /// Whether `cleanup.policy` contains `compact`: then offsets may have gaps.
     pub compacted: bool,
+    /// `min.cleanable.dirty.ratio`: a log is compacted once more than this part of it is dirty.
+    pub min_cleanable_dirty_ratio: f64,
+    /// `min.compaction.lag.ms`: a segment with a younger record is not compacted.
+    pub min_compaction_lag_ms: i64,
+    /// `max.compaction.lag.ms`: a segment that began longer ago is compacted, however clean the
+    /// rest is.
+    pub max_compaction_lag_ms: i64,
+    /// `delete.retention.ms`: how long a tombstone stays after the compaction that saw it first.
+    pub delete_retention_ms: i64,
     /// `file.delete.delay.ms`: how long a deleted segment's files stay for readers under way.
     pub file_delete_delay_ms: u64,
     /// `producer.id.expiration.ms`: a producer silent for so long is forgotten.
@@ -49,6 +58,10 @@ impl Default for LogConfig {
             retention_bytes: None,
             delete_retained: true,
             compacted: false,
+            min_cleanable_dirty_ratio: 0.5,
+            min_compaction_lag_ms: 0,
+            max_compaction_lag_ms: i64::MAX,
+            delete_retention_ms: DAY_MS,
             file_delete_delay_ms: 60_000,
             producer_expiration_ms: DAY_MS,
             anchor_interval_bytes: 16 << 20,
@@ -58,6 +71,11 @@ impl Default for LogConfig {
 }
 
 impl LogConfig {
+    /// Whether compaction asks for the age of records.
+    pub(super) fn has_compaction_lag(&self) -> bool {
+        self.min_compaction_lag_ms > 0 || self.max_compaction_lag_ms < i64::MAX
+    }
+
     /// Whether a producer that last wrote at `last` is forgotten at `now`.
     pub(super) fn producer_expired(&self, last: TimestampMs, now: TimestampMs) -> bool {
         now.saturating_sub(last) >= self.producer_expiration_ms

@@ -33,6 +33,8 @@ pub struct LoadedDir {
     pub log_starts: HashMap<TopicPartition, Offset>,
     /// High watermarks.
     pub high_watermarks: HashMap<TopicPartition, Offset>,
+    /// Up to where partitions are compacted.
+    pub cleaned: HashMap<TopicPartition, Offset>,
     /// Journals of a run that did not end cleanly, of whatever cores it had.
     pub journals: Vec<PathBuf>,
 }
@@ -117,6 +119,7 @@ pub fn load(path: &Path) -> Result<LoadedDir, DirectoryError> {
         recovery_points: read_checkpoint(path, Checkpoint::RecoveryPoint).map_err(failed)?,
         log_starts: read_checkpoint(path, Checkpoint::LogStart).map_err(failed)?,
         high_watermarks: read_checkpoint(path, Checkpoint::HighWatermark).map_err(failed)?,
+        cleaned: read_cleaned(path).map_err(failed)?,
         journals: find_journals(path).map_err(failed)?,
     })
 }
@@ -326,6 +329,19 @@ fn read_checkpoint(
         Vec::new()
     });
     Ok(entries.into_iter().collect())
+}
+
+/// What is said of a partition that is younger than the checkpoint was meant for an earlier one of
+/// the same name.
+fn read_cleaned(path: &Path) -> io::Result<HashMap<TopicPartition, Offset>> {
+    let mut cleaned = read_checkpoint(path, Checkpoint::Cleaner)?;
+    let modified = |file: PathBuf| fs::metadata(file).and_then(|found| found.modified()).ok();
+    let written = modified(path.join(Checkpoint::Cleaner.file_name()));
+    cleaned.retain(|name, _| {
+        let dir = path.join(names::partition_dir(name));
+        modified(dir.join(PARTITION_METADATA)).is_some_and(|begun| Some(begun) <= written)
+    });
+    Ok(cleaned)
 }
 
 /// The topic id of a partition's directory; `None` without a `partition.metadata` file.

@@ -68,6 +68,14 @@ pub struct Log {
     pub(super) anchoring: bool,
     /// Held by plans that use the files without being answered for.
     pub(super) files_in_use: Arc<()>,
+    /// Up to where the log is compacted, as far as that is known.
+    pub(super) cleaned_to: Option<Offset>,
+    /// Whether compacted segments are being put in place.
+    pub(super) exchanging: bool,
+    /// How often that was begun.
+    pub(super) exchanges: u64,
+    /// Whether compaction met something that it does not get past.
+    pub(super) uncleanable: bool,
 }
 
 /// Whether a log takes appends.
@@ -140,6 +148,10 @@ impl Log {
             pending_anchor: None,
             anchoring: false,
             files_in_use: Arc::default(),
+            cleaned_to: None,
+            exchanging: false,
+            exchanges: 0,
+            uncleanable: false,
         }
     }
 
@@ -238,10 +250,15 @@ impl Log {
         self.syncing
     }
 
+    /// Whether a write, a sync or a round of the journal is under way: memory comes free after it.
+    pub fn is_flushing(&self) -> bool {
+        self.writing || self.syncing || self.journaling.is_some()
+    }
+
     /// Whether something is under way that uses the files: a log is deleted only when nothing is.
     pub fn is_busy(&self) -> bool {
         let in_use = Arc::strong_count(&self.files_in_use) > 1;
-        in_use || self.writing || self.syncing || self.anchoring || self.journaling.is_some()
+        in_use || self.is_flushing() || self.anchoring || self.exchanging
     }
 
     /// Whether there is something to sync.

@@ -7,6 +7,7 @@
 //!
 //! What is where:
 //! - `log`, `append`, `plan`, `anchor`, `evict`, `read`, `retention`: the state and its plans.
+//! - `cleaner`: compaction.
 //! - `journal`: one file for the small appends of all logs of a core.
 //! - `tail`, `extent`: the newest batches in memory, laid out as in the file.
 //! - `segment`, `offset_index`, `time_index`, `leader_epoch`, `producer_state`: derived state.
@@ -31,6 +32,7 @@
 mod anchor;
 mod append;
 mod checkpoint;
+mod cleaner;
 mod config;
 mod data_dir;
 mod delete;
@@ -71,6 +73,9 @@ pub use self::log::{Log, Status};
 pub use anchor::{AnchorPlan, Anchored, Closed};
 pub use append::{AppendError, Appended, NewBatch};
 pub use checkpoint::{Checkpoint, MalformedCheckpoint};
+pub use cleaner::{
+    CleanError, Cleaned, Cleaning, CleaningSettings, Dirt, Dirtiness, Exchange, Exchanged, Step,
+};
 pub use config::LogConfig;
 pub use data_dir::DataDir;
 pub use delete::{DeleteLog, DeletedLog};

@@ -15,6 +15,10 @@ pub(super) enum SegmentFile {
 
 /// Appended to the name of a file that waits for its removal.
 pub(super) const DELETED_SUFFIX: &str = ".deleted";
+/// Appended to the names of what a cleaning has not completed.
+pub(super) const CLEANED_SUFFIX: &str = ".cleaned";
+/// Appended to the names of files that are about to take the place of old ones.
+pub(super) const SWAP_SUFFIX: &str = ".swap";
 /// The name of a directory entry that may be long is cut to this.
 const NAME_BYTES_MAX: usize = 255;
 
@@ -49,6 +53,13 @@ impl SegmentFile {
         let digits = offset.len() == 20 && offset.bytes().all(|byte| byte.is_ascii_digit());
         Some((kind, digits.then(|| offset.parse().ok())??))
     }
+}
+
+/// The path with something appended to its name.
+pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
 }
 
 /// What a directory within the data directory is, by its name.

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
+use super::cleaner;
 use super::config::LogConfig;
 use super::data_dir::DataDir;
 use super::directory;
@@ -30,6 +31,8 @@ pub struct OpenLog {
     pub recovery_point: Offset,
     /// The start offset of the checkpoint, 0 if there is none.
     pub log_start: Offset,
+    /// Up to where the log is compacted, by Kafka's checkpoint; `None` if it does not say.
+    pub cleaned_to: Option<Offset>,
     /// The wall clock.
     pub now_ms: TimestampMs,
 }
@@ -60,9 +63,6 @@ pub enum OpenError {
         /// The id asked for.
         wanted: Uuid,
     },
-    /// Something in it that klamm does not finish: an interrupted compaction of Kafka's.
-    #[error("{0}: start Apache Kafka once to finish its compaction")]
-    Unfinished(PathBuf),
     /// The file system refused.
     #[error("{path}: {source}")]
     Io {
@@ -119,14 +119,21 @@ pub(super) struct LogFile {
 pub(super) fn open(data_dir: &Path, request: &OpenLog) -> Result<Opened, OpenError> {
     let path = data_dir.join(names::partition_dir(&request.name));
     let topic_id = topic_id(&path, request)?;
+    match cleaner::finish_exchanges(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(io_error(&path, error));
+        }
+        _ => {}
+    }
     let listing = list(&path)?;
-    let log = Log::new(
+    let mut log = Log::new(
         data_dir,
         request.name.clone(),
         topic_id,
         request.config.clone(),
         request.now_ms,
     );
+    log.cleaned_to = request.cleaned_to;
     recovery::open(log, request, listing).map_err(|source| io_error(&path, source))
 }
 
@@ -162,7 +169,6 @@ fn list(path: &Path) -> Result<Listing, OpenError> {
             }
             Some((SegmentFile::Snapshot, offset)) => listing.snapshots.push(offset),
             Some(_) => {}
-            None if name.ends_with(".swap") => return Err(OpenError::Unfinished(entry.path())),
             None if is_leftover(&name) => fs::remove_file(entry.path()).map_err(failed)?,
             None => {}
         }
@@ -183,7 +189,7 @@ fn log_file(entry: &fs::DirEntry, base: Offset) -> io::Result<LogFile> {
 }
 
 fn is_leftover(name: &str) -> bool {
-    let suffixes = [names::DELETED_SUFFIX, ".cleaned", ".tmp"];
+    let suffixes = [names::DELETED_SUFFIX, names::CLEANED_SUFFIX, ".tmp"];
     suffixes.iter().any(|suffix| name.ends_with(suffix))
 }
 

@@ -108,6 +108,9 @@ pub enum Stage {
     Journal,
     /// Writing derived files: only a recovery takes longer.
     Derived,
+    /// Exchanging compacted segments: which names the files have is not known, a start puts it
+    /// right.
+    Exchange,
 }
 
 /// What a failure means for the log.
@@ -225,6 +228,7 @@ impl Log {
             Stage::Space | Stage::Write => self.writing = false,
             Stage::Journal => self.journaling = None,
             Stage::Derived => self.anchoring = false,
+            Stage::Exchange => self.exchanging = false,
         }
         if error.stage == Stage::Space && self.health != Health::Offline {
             return self.on_disk_full(error, now_ms);

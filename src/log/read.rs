@@ -128,7 +128,7 @@ impl Log {
                 false => ReadPlan::Memory(slices),
             });
         }
-        let at = self.segment_at(offset);
+        let at = self.first_filled(self.segment_at(offset));
         let (end_position, end_offset) = self.cold_end(at);
         Ok(ReadPlan::File(ColdRead {
             dir: self.dir.clone(),
@@ -141,6 +141,12 @@ impl Log {
             bytes_max,
             at_least_one,
         }))
+    }
+
+    /// The first segment from `at` on that has a batch: compaction leaves some without any.
+    fn first_filled(&self, at: usize) -> usize {
+        let mut filled = self.segments.range(at..).take_while(|s| s.size == 0);
+        (at + filled.by_ref().count()).min(self.segments.len() - 1)
     }
 
     /// The index of the segment that holds `offset`, or would.

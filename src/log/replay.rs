@@ -233,9 +233,12 @@ impl<'a> Replay<'a> {
             && (epoch < 0 || epoch >= self.last_epoch)
     }
 
-    /// Only compaction leaves gaps: anywhere else a gap is where a crash took something.
+    /// Only compaction leaves gaps: anywhere else a gap is where a crash took something. A log may
+    /// have been compacted before its policy was changed.
     fn continues(&self, offset: Offset, expected: Offset) -> bool {
-        offset == expected || (self.log.config.compacted && offset > expected)
+        let cleaned = self.log.cleaned_to.is_some_and(|end| expected < end);
+        let gaps = self.log.config.compacted || cleaned;
+        offset == expected || (gaps && offset > expected)
     }
 
     fn accept(&mut self, segment: &mut Segment, found: &Found) {

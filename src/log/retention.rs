@@ -6,8 +6,9 @@ use std::sync::Arc;
 use super::data_dir::DataDir;
 use super::directory;
 use super::log::Log;
-use super::names::{DELETED_SUFFIX, SegmentFile};
+use super::names::{DELETED_SUFFIX, SegmentFile, with_suffix};
 use super::read::ReadError;
+use super::scan::{Scanner, Stop};
 use super::segment::Segment;
 use super::time_index::{self, ENTRY_BYTES};
 use crate::model::{Offset, TimestampMs};
@@ -23,7 +24,8 @@ pub enum Retention {
     Delete(DeleteSegments),
 }
 
-/// Segments whose largest timestamp is to be read from their time index.
+/// Segments whose largest timestamp is to be read from their time index, and the first one's from
+/// their first batch.
 #[derive(Debug)]
 pub struct TimestampsLoad {
     dir: Arc<Path>,
@@ -32,7 +34,16 @@ pub struct TimestampsLoad {
 
 /// What a [`TimestampsLoad`] found, for [`Log::on_timestamps`].
 #[derive(Debug)]
-pub struct Timestamps(Vec<(Offset, TimestampMs, Offset)>);
+pub struct Timestamps(Vec<SegmentTimestamps>);
+
+/// The timestamps of one segment; −1 for none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct SegmentTimestamps {
+    base: Offset,
+    first_timestamp: TimestampMs,
+    max_timestamp: TimestampMs,
+    max_timestamp_offset: Offset,
+}
 
 /// Segments that are no part of the log any more but still have their files.
 #[derive(Debug)]
@@ -76,18 +87,14 @@ impl Log {
     /// Segments go whole, oldest first, never beyond `high_watermark`. If all of the log is too
     /// old, the active segment is rolled first. Runs every `log.retention.check.interval.ms`.
     pub fn plan_retention(&mut self, now_ms: TimestampMs, high_watermark: Offset) -> Retention {
-        if self.anchoring || !self.on_disk {
+        if self.anchoring || self.exchanging || !self.on_disk {
             return Retention::Nothing;
         }
-        if self.config.delete_retained && self.config.retention_ms.is_some() {
-            let unknown = self.segments.iter().filter(|segment| !segment.marks_known);
-            let segments: Vec<_> = unknown
-                .map(|s| (s.base_offset, s.time_index.stored()))
-                .collect();
-            if !segments.is_empty() {
-                let dir = self.dir.clone();
-                return Retention::Load(TimestampsLoad { dir, segments });
-            }
+        if self.config.delete_retained
+            && self.config.retention_ms.is_some()
+            && let Some(load) = self.plan_timestamps_load()
+        {
+            return Retention::Load(load);
         }
         self.roll_expired(now_ms, high_watermark);
         let count = self.deletable(now_ms, high_watermark);
@@ -97,12 +104,26 @@ impl Log {
         }
     }
 
-    /// The largest timestamps are loaded.
+    /// The timestamps that are not known since the last start; `None` if all are.
+    pub(super) fn plan_timestamps_load(&self) -> Option<TimestampsLoad> {
+        let unknown = self.segments.iter().filter(|segment| !segment.marks_known);
+        let segments: Vec<_> = unknown
+            .map(|s| (s.base_offset, s.time_index.stored()))
+            .collect();
+        (!segments.is_empty()).then(|| TimestampsLoad {
+            dir: self.dir.clone(),
+            segments,
+        })
+    }
+
+    /// The timestamps are loaded.
     pub fn on_timestamps(&mut self, timestamps: Timestamps) {
-        for (base, timestamp, offset) in timestamps.0 {
-            if let Some(segment) = self.segment_mut(base).filter(|s| !s.marks_known) {
-                segment.marks.max_timestamp = timestamp;
-                segment.marks.max_timestamp_offset = offset;
+        for loaded in timestamps.0 {
+            let segment = self.segment_mut(loaded.base);
+            if let Some(segment) = segment.filter(|s| !s.marks_known) {
+                segment.marks.first_timestamp = loaded.first_timestamp;
+                segment.marks.max_timestamp = loaded.max_timestamp;
+                segment.marks.max_timestamp_offset = loaded.max_timestamp_offset;
                 segment.marks_known = true;
             }
         }
@@ -181,7 +202,7 @@ impl Log {
 }
 
 impl TimestampsLoad {
-    /// Reads the last entry of each time index.
+    /// Reads the last entry of each time index, and each first header.
     pub async fn run(self, dir: &DataDir) -> io::Result<Timestamps> {
         dir.core().blocking(move || self.load()).await
     }
@@ -194,15 +215,28 @@ impl TimestampsLoad {
             let usable = bytes.len() - bytes.len() % ENTRY_BYTES;
             let last = (usable / ENTRY_BYTES).checked_sub(1);
             let entry = last.and_then(|at| time_index::decode(base, &bytes, at));
-            Ok(entry.map_or((base, -1, -1), |entry| {
-                (base, entry.timestamp, entry.offset)
-            }))
+            Ok(SegmentTimestamps {
+                base,
+                first_timestamp: self.first_timestamp(base)?,
+                max_timestamp: entry.map_or(-1, |entry| entry.timestamp),
+                max_timestamp_offset: entry.map_or(-1, |entry| entry.offset),
+            })
         };
         self.segments
             .iter()
             .map(newest)
             .collect::<io::Result<_>>()
             .map(Timestamps)
+    }
+
+    fn first_timestamp(&self, base: Offset) -> io::Result<TimestampMs> {
+        let path = SegmentFile::Log.path(&self.dir, base);
+        let mut scanner = Scanner::open(&path, 0, u64::MAX)?;
+        match scanner.next_header() {
+            Ok(found) => Ok(found.header.max_timestamp),
+            Err(Stop::Io(error)) => Err(error),
+            Err(_) => Ok(-1),
+        }
     }
 }
 
@@ -243,6 +277,10 @@ impl DeleteSegments {
 }
 
 impl DeletedSegments {
+    pub(super) fn new(files: Vec<PathBuf>) -> Self {
+        Self(files)
+    }
+
     /// Removes the files.
     pub async fn remove(self, dir: &DataDir) -> io::Result<()> {
         let remove = move || self.0.iter().try_for_each(remove_file);
@@ -258,11 +296,11 @@ fn remove_file(path: &PathBuf) -> io::Result<()> {
     }
 }
 
-fn mark_deleted(path: PathBuf) -> io::Result<Option<PathBuf>> {
-    let mut renamed = path.as_os_str().to_owned();
-    renamed.push(DELETED_SUFFIX);
+/// Gives a file the name under which it waits for its removal; `None` if there is no such file.
+pub(super) fn mark_deleted(path: PathBuf) -> io::Result<Option<PathBuf>> {
+    let renamed = with_suffix(&path, DELETED_SUFFIX);
     match fs::rename(&path, &renamed) {
-        Ok(()) => Ok(Some(renamed.into())),
+        Ok(()) => Ok(Some(renamed)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }

@@ -4,6 +4,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
 use crate::protocol::record::{BATCH_HEADER_BYTES, BatchError, BatchHeader, verify_crc};
+use crate::sys::file::advise_random;
 
 /// Read ahead while only headers are looked at and batches are small.
 const HEADERS_WINDOW_BYTES: usize = 64 << 10;
@@ -58,6 +59,12 @@ impl Scanner {
             window_start: 0,
             bytes_read: 0,
         })
+    }
+
+    /// Has the kernel read only what is asked for: nothing beyond is of use soon, and others wait
+    /// for the disk.
+    pub(super) fn read_no_further_than_asked(&self) {
+        advise_random(&self.file);
     }
 
     /// Where the next batch begins.

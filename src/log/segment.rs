@@ -72,7 +72,8 @@ impl Segment {
         if self.size == 0 {
             self.marks.first_timestamp = header.max_timestamp;
         }
-        if header.max_timestamp > self.marks.max_timestamp {
+        // A batch that compaction emptied still tells a timestamp, but no record has it.
+        if header.record_count > 0 && header.max_timestamp > self.marks.max_timestamp {
             self.marks.max_timestamp = header.max_timestamp;
             self.marks.max_timestamp_offset = last_offset;
         }

@@ -152,7 +152,7 @@ impl Shard {
 
     /// Whether a flush or a sync under way or to come will make memory evictable.
     fn has_unflushed(&self) -> bool {
-        let comes = |own: &Partition<_>| own.log().is_busy() || can_destage(own);
+        let comes = |own: &Partition<_>| own.log().is_flushing() || can_destage(own);
         !self.dirty.is_empty() || !self.unsynced.is_empty() || self.partitions.values().any(comes)
     }
 

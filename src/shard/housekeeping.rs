@@ -7,7 +7,7 @@ use super::message::ShardReply;
 use super::shards::ReplyTo;
 use super::topics::LogPositions;
 use super::{Owned, Shard, Shards};
-use crate::log::{AnchorPlan, Checkpoint, Retention, anchor_all};
+use crate::log::{AnchorPlan, Checkpoint, DeletedSegments, Retention, anchor_all};
 use crate::model::{Offset, PartitionId, TopicPartition};
 use crate::partition::Partition;
 
@@ -26,6 +26,7 @@ impl Owned {
         let upkeep = owned.clone();
         owned.start_group_tasks();
         let retention = owned.clone();
+        let cleaning = (owned.clone(), shards.clone());
         self.core
             .spawn(async move { owned.flush_forever(shards).await });
         self.core
@@ -38,6 +39,8 @@ impl Owned {
             .spawn(async move { upkeep.keep_derived_files().await });
         self.core
             .spawn(async move { retention.retain_forever().await });
+        self.core
+            .spawn(async move { cleaning.0.clean_forever(cleaning.1).await });
     }
 
     async fn keep_derived_files(self) {
@@ -150,20 +153,23 @@ impl Owned {
     }
 
     async fn delete_segments(&self, id: PartitionId, segments: crate::log::DeleteSegments) {
-        let mut delay = 0;
-        self.with_log(id, |log| delay = log.config().file_delete_delay_ms);
         match segments.run(&self.dir).await {
-            Ok(deleted) => {
-                let (dir, core) = (self.dir.clone(), self.core.clone());
-                self.core.spawn(async move {
-                    core.sleep(Duration::from_millis(delay)).await;
-                    if let Err(error) = deleted.remove(&dir).await {
-                        log::warn!("{id}: removing deleted segments failed: {error}");
-                    }
-                });
-            }
+            Ok(deleted) => self.remove_later(id, deleted),
             Err(error) => log::error!("{id}: deleting segments failed: {error}"),
         }
+    }
+
+    /// Removes the files of old segments after `file.delete.delay.ms`.
+    pub(super) fn remove_later(&self, id: PartitionId, deleted: DeletedSegments) {
+        let mut delay = 0;
+        self.with_log(id, |log| delay = log.config().file_delete_delay_ms);
+        let (dir, core) = (self.dir.clone(), self.core.clone());
+        self.core.spawn(async move {
+            core.sleep(Duration::from_millis(delay)).await;
+            if let Err(error) = deleted.remove(&dir).await {
+                log::warn!("{id}: removing deleted segments failed: {error}");
+            }
+        });
     }
 
     fn expire_producers(&self) {
@@ -173,7 +179,7 @@ impl Owned {
         }
     }
 
-    fn with_log(&self, id: PartitionId, act: impl FnOnce(&mut crate::log::Log)) {
+    pub(super) fn with_log(&self, id: PartitionId, act: impl FnOnce(&mut crate::log::Log)) {
         if let Some(partition) = self.state.borrow_mut().any_partition(id) {
             act(partition.log_mut());
         }
@@ -281,18 +287,18 @@ impl Shards {
             positions.extend(self.positions(core).await?);
         }
         self.write_checkpoint(Checkpoint::RecoveryPoint, &positions, |at| {
-            at.recovery_point
+            Some(at.recovery_point)
         })
         .await;
         self.write_checkpoint(Checkpoint::HighWatermark, &positions, |at| {
-            at.high_watermark
+            Some(at.high_watermark)
         })
         .await;
-        let moved: Vec<LogPositions> = positions
-            .into_iter()
-            .filter(|position| position.log_start > 0)
-            .collect();
-        self.write_checkpoint(Checkpoint::LogStart, &moved, |at| at.log_start)
+        self.write_checkpoint(Checkpoint::LogStart, &positions, |at| {
+            Some(at.log_start).filter(|log_start| *log_start > 0)
+        })
+        .await;
+        self.write_checkpoint(Checkpoint::Cleaner, &positions, |at| at.cleaned_to)
             .await;
         Ok(())
     }
@@ -301,11 +307,11 @@ impl Shards {
         &self,
         checkpoint: Checkpoint,
         positions: &[LogPositions],
-        offset: impl Fn(&LogPositions) -> Offset,
+        offset: impl Fn(&LogPositions) -> Option<Offset>,
     ) {
         let entries: Vec<(TopicPartition, Offset)> = positions
             .iter()
-            .map(|at| (at.name.clone(), offset(at)))
+            .filter_map(|at| Some((at.name.clone(), offset(at)?)))
             .collect();
         if let Err(error) = self.owned().dir.write_checkpoint(checkpoint, entries).await {
             log::warn!(

@@ -20,7 +20,7 @@ pub fn topic_config(config: &BrokerConfig, image: &MetadataImage, topic: &str) -
 pub(super) fn log_config(config: &BrokerConfig, topic: &TopicConfig) -> Arc<LogConfig> {
     Arc::new(LogConfig {
         segment_bytes: topic.segment_bytes,
-        segment_ms: topic.segment_ms,
+        segment_ms: segment_ms(topic),
         segment_jitter_ms: topic.segment_jitter_ms,
         segment_index_bytes: topic.segment_index_bytes,
         index_interval_bytes: topic.index_interval_bytes,
@@ -28,10 +28,22 @@ pub(super) fn log_config(config: &BrokerConfig, topic: &TopicConfig) -> Arc<LogC
         retention_bytes: topic.retention_bytes.map(|bytes| bytes.unsigned_abs()),
         delete_retained: topic.cleanup_policy.delete,
         compacted: topic.cleanup_policy.compact,
+        min_cleanable_dirty_ratio: topic.min_cleanable_dirty_ratio,
+        min_compaction_lag_ms: topic.min_compaction_lag_ms,
+        max_compaction_lag_ms: topic.max_compaction_lag_ms,
+        delete_retention_ms: topic.delete_retention_ms,
         file_delete_delay_ms: topic.file_delete_delay_ms.unsigned_abs(),
         producer_expiration_ms: config.producer_id_expiration_ms,
         ..LogConfig::default()
     })
+}
+
+/// The active segment is never compacted: it must be closed before its records have to be.
+fn segment_ms(topic: &TopicConfig) -> i64 {
+    match topic.cleanup_policy.compact {
+        true => topic.segment_ms.min(topic.max_compaction_lag_ms),
+        false => topic.segment_ms,
+    }
 }
 
 /// What the metadata log keeps to: nothing is ever deleted but what a snapshot stands for.

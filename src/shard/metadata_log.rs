@@ -125,6 +125,7 @@ async fn open(
         point: found.points.get(METADATA_PARTITION).copied(),
         recovery_point: found.recovery_points.get(name).copied().unwrap_or(0),
         log_start: found.log_starts.get(name).copied().unwrap_or(0),
+        cleaned_to: found.cleaned.get(name).copied(),
         now_ms,
     };
     let opened = Log::open_many(dir, vec![wanted])

@@ -5,6 +5,7 @@
 //! it by [`ShardCall`]s through the mailboxes of [`Shards`]; on its own core a call is a call.
 
 mod appends;
+mod cleaner;
 mod control;
 mod controller;
 mod destage;
@@ -33,6 +34,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 
+pub use cleaner::CleanerStats;
 pub use control::{ControlCall, ControlReply};
 pub use controller::ControlError;
 pub use group_config::group_config;
@@ -58,6 +60,7 @@ use crate::runtime::Core;
 use crate::runtime::sync::{Notify, Semaphore};
 use appends::{AppendTicket, StalledAppend};
 use groups::Groups;
+use cleaner::Cleaner;
 use journal::Journaling;
 use journal_replay::OpenedLog;
 use points::Points;
@@ -98,6 +101,7 @@ struct Shard {
     doomed: Vec<Partition<AppendTicket>>,
     /// The durable points as they stand in this core's file.
     points: Points,
+    cleaner: Cleaner,
     /// Batches that were given a place, for the summary at the end.
     batches_appended: u64,
     /// Those of them that were received where they are written from.
@@ -144,6 +148,7 @@ impl Shard {
             stalled: VecDeque::new(),
             doomed: Vec::new(),
             points: Points::default(),
+            cleaner: Cleaner::default(),
             batches_appended: 0,
             batches_in_place: 0,
             closing: false,

@@ -3,11 +3,12 @@
 use super::message::{EpochQuery, OffsetFound, OffsetQuery, OffsetTarget, ShardReply};
 use super::shards::ReplyTo;
 use super::{Owned, Shard};
-use crate::log::TimestampLookup;
+use crate::log::{ReadError, TimestampLookup, TimestampOffset};
 use crate::model::{LeaderEpoch, Offset, PartitionId};
 use crate::partition::{Partition, PartitionError};
 
 use super::appends::AppendTicket;
+use super::reads::EXCHANGE_POLL;
 
 type OffsetResult = Result<OffsetFound, PartitionError>;
 
@@ -16,7 +17,11 @@ enum Lookup {
     Search {
         lookup: TimestampLookup,
         below: Offset,
+        /// How often segments had been exchanged.
+        exchanges: u64,
     },
+    /// The names of files are changing hands.
+    Later,
 }
 
 impl Owned {
@@ -31,8 +36,8 @@ impl Owned {
         let owned = self.clone();
         self.core.spawn(async move {
             let mut found = Vec::with_capacity(lookups.len());
-            for lookup in lookups {
-                found.push(owned.look_up(lookup).await);
+            for (lookup, query) in lookups.into_iter().zip(&queries) {
+                found.push(owned.look_up(lookup, query).await);
             }
             reply.send(ShardReply::Offsets(found));
         });
@@ -57,24 +62,39 @@ impl Owned {
         });
     }
 
-    async fn look_up(&self, lookup: Lookup) -> OffsetResult {
-        let (lookup, below) = match lookup {
-            Lookup::Known(result) => return result,
-            Lookup::Search { lookup, below } => (lookup, below),
-        };
-        let found = lookup.run(&self.dir).await.map_err(|error| {
-            log::error!("looking an offset up by time failed: {error}");
-            PartitionError::from(&error)
-        })?;
-        // What consumers cannot see yet is as if it were not there.
-        Ok(found
-            .filter(|found| found.offset < below)
-            .map_or(OffsetFound::NOTHING, |found| OffsetFound {
-                offset: found.offset,
-                timestamp: found.timestamp,
-                leader_epoch: found.leader_epoch,
-            }))
+    async fn look_up(&self, mut lookup: Lookup, query: &OffsetQuery) -> OffsetResult {
+        loop {
+            match lookup {
+                Lookup::Known(result) => return result,
+                Lookup::Later => self.core.sleep(EXCHANGE_POLL).await,
+                Lookup::Search {
+                    lookup,
+                    below,
+                    exchanges,
+                } => {
+                    let found = lookup.run(&self.dir).await;
+                    if self.state.borrow().exchanges(query.partition) == exchanges {
+                        return found_below(found, below);
+                    }
+                }
+            }
+            lookup = self.state.borrow().plan_lookup(query);
+        }
     }
+}
+
+/// What consumers cannot see yet is as if it were not there.
+fn found_below(found: Result<Option<TimestampOffset>, ReadError>, below: Offset) -> OffsetResult {
+    let found = found.map_err(|error| {
+        log::error!("looking an offset up by time failed: {error}");
+        PartitionError::from(&error)
+    })?;
+    let found = found.filter(|found| found.offset < below);
+    Ok(found.map_or(OffsetFound::NOTHING, |found| OffsetFound {
+        offset: found.offset,
+        timestamp: found.timestamp,
+        leader_epoch: found.leader_epoch,
+    }))
 }
 
 impl Shard {
@@ -93,13 +113,16 @@ impl Shard {
                 leader_epoch: partition.leader_epoch(),
             })),
             OffsetTarget::Tiered => Lookup::Known(Ok(OffsetFound::NOTHING)),
+            _ if log.is_exchanging() => Lookup::Later,
             OffsetTarget::MaxTimestamp => Lookup::Search {
                 lookup: log.plan_largest_timestamp_lookup(),
                 below,
+                exchanges: log.exchanges(),
             },
             OffsetTarget::Timestamp(target) => Lookup::Search {
                 lookup: log.plan_timestamp_lookup(target),
                 below,
+                exchanges: log.exchanges(),
             },
         }
     }

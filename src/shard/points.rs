@@ -36,6 +36,11 @@ impl Points {
         self.begun = true;
     }
 
+    /// Whether the points of this run are those in the file, or will be.
+    pub(super) fn has_begun(&self) -> bool {
+        self.begun
+    }
+
     /// Counts a move of log starts; its number is what [`Owned::settle_log_starts`] waits for.
     pub(super) fn on_log_starts_moved(&mut self) -> u64 {
         self.moves += 1;

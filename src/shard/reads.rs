@@ -1,5 +1,7 @@
 //! Reads: what is in memory is answered at once, what is on disk is located first.
 
+use std::time::Duration;
+
 use super::appends::AppendTicket;
 use super::message::{ReadData, ReadDone, ReadRequest, ShardReply};
 use super::shards::ReplyTo;
@@ -10,10 +12,15 @@ use crate::partition::{Partition, PartitionError};
 
 /// A segment may be deleted or skipped while a read is located; then it is planned again.
 const PLANS_MAX: usize = 8;
+/// How often a read looks again whether compacted segments are in their place.
+pub(super) const EXCHANGE_POLL: Duration = Duration::from_millis(1);
 
 enum Planned {
     Done(Result<ReadDone, PartitionError>),
-    Cold(ReadDone, ColdRead),
+    /// With how often segments had been exchanged.
+    Cold(ReadDone, ColdRead, u64),
+    /// The names of files are changing hands.
+    Later,
 }
 
 impl Owned {
@@ -47,17 +54,25 @@ impl Owned {
         mut planned: Planned,
         request: &ReadRequest,
     ) -> Result<ReadDone, PartitionError> {
-        let mut request = *request;
-        for _ in 0..PLANS_MAX {
-            let (mut done, cold) = match planned {
+        let (mut request, mut plans) = (*request, 0);
+        while plans < PLANS_MAX {
+            let (mut done, cold, exchanges) = match planned {
                 Planned::Done(result) => return result,
-                Planned::Cold(done, cold) => (done, cold),
+                Planned::Cold(done, cold, exchanges) => (done, cold, exchanges),
+                Planned::Later => {
+                    self.core.sleep(EXCHANGE_POLL).await;
+                    planned = self.state.borrow().plan_read(&request);
+                    continue;
+                }
             };
+            plans += 1;
             match cold.locate(&self.dir).await {
                 // The directory's name may be another topic's by now.
                 Ok(_) if !self.state.borrow().leads(request.partition) => {
                     return Err(PartitionError::Unknown);
                 }
+                // The segment's name may be that of a compacted one.
+                _ if self.state.borrow().exchanges(request.partition) != exchanges => plans -= 1,
                 Ok(Located::Range(range)) => {
                     self.state.borrow().note_cold_read(&request, &range);
                     done.data = ReadData::File(range);
@@ -81,7 +96,7 @@ impl Planned {
     fn done(self) -> Option<Result<ReadDone, PartitionError>> {
         match self {
             Self::Done(result) => Some(result),
-            Self::Cold(..) => None,
+            Self::Cold(..) | Self::Later => None,
         }
     }
 }
@@ -89,6 +104,12 @@ impl Planned {
 impl Shard {
     fn leads(&self, id: PartitionId) -> bool {
         self.partitions.contains_key(&id)
+    }
+
+    /// How often compacted segments took the place of others in the log of a partition.
+    pub(super) fn exchanges(&self, id: PartitionId) -> u64 {
+        let partition = self.partitions.get(&id);
+        partition.map_or(0, |own| own.log().exchanges())
     }
 
     /// A partition that may be read by somebody who believes in `epoch`.
@@ -130,7 +151,8 @@ impl Shard {
                 done.data = ReadData::Memory(chunks);
                 Planned::Done(Ok(done))
             }
-            Ok(ReadPlan::File(cold)) => Planned::Cold(done, cold),
+            Ok(ReadPlan::File(_)) if log.is_exchanging() => Planned::Later,
+            Ok(ReadPlan::File(cold)) => Planned::Cold(done, cold, log.exchanges()),
             Err(error) => Planned::Done(Err(PartitionError::from(&error))),
         }
     }

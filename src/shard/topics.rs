@@ -47,6 +47,8 @@ pub struct LogPositions {
     pub log_start: Offset,
     /// For Kafka's high-watermark checkpoint.
     pub high_watermark: Offset,
+    /// For Kafka's cleaner checkpoint; `None` for a log that was never compacted.
+    pub cleaned_to: Option<Offset>,
     /// Whether its files are complete: only then may a next start trust them unread.
     pub closed: bool,
 }
@@ -326,6 +328,7 @@ impl Shard {
             recovery_point: partition.log().recovery_point(),
             log_start: partition.log().log_start(),
             high_watermark: partition.high_watermark(),
+            cleaned_to: partition.log().cleaned_to(),
             closed: partition.log().closed().is_some(),
         };
         let on_disk = self
@@ -406,6 +409,7 @@ fn open_log(
         point: found.points.get(id).copied(),
         recovery_point: found.recovery_points.get(name).copied().unwrap_or(0),
         log_start: found.log_starts.get(name).copied().unwrap_or(0),
+        cleaned_to: found.cleaned.get(name).copied(),
         now_ms,
     }
 }

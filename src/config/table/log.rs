@@ -1,6 +1,6 @@
 //! Logs on disk, topics and compaction.
 
-use crate::config::reason::{COMPACTION, CORES, ONE_DIR, PLUGIN, STEPS, SYNC, TOGETHER};
+use crate::config::reason::{CLEANERS, CORES, ONE_DIR, PLUGIN, STEPS, STRETCHES, SYNC, TOGETHER};
 use crate::config::setting::{Setting, settings};
 
 pub(super) const ROWS: &[Setting] = settings! {
@@ -72,26 +72,26 @@ pub(super) const ROWS: &[Setting] = settings! {
         "How long a failed directory may stay unreported.";
     "log.initial.task.delay.ms" Long "30000" { AtLeast(0) } Hidden { Honoured }
         "How long after the start housekeeping begins.";
-    "log.cleaner.threads" Int "1" { AtLeast(0) } ClusterWide { Ignored(COMPACTION) }
+    "log.cleaner.threads" Int "1" { AtLeast(0) } ClusterWide { Ignored(CLEANERS) }
         "Kafka's threads that compact.";
-    "log.cleaner.io.max.bytes.per.second" Double "1.7976931348623157E308" { Any } ClusterWide { Ignored(COMPACTION) }
-        "Most bytes a second that compaction reads and writes.";
-    "log.cleaner.dedupe.buffer.size" Long "134217728" { Any } ClusterWide { Ignored(COMPACTION) }
-        "Memory for the keys of one compaction.";
-    "log.cleaner.io.buffer.size" Int "524288" { AtLeast(0) } ClusterWide { Ignored(COMPACTION) }
+    "log.cleaner.io.max.bytes.per.second" Double "1.7976931348623157E308" { Any } ClusterWide { Honoured }
+        "Most bytes a second that compaction reads and writes, over all cores.";
+    "log.cleaner.dedupe.buffer.size" Long "134217728" { Any } ClusterWide { Honoured }
+        "Memory for the keys of the compactions under way, over all cores; taken as far as they need it.";
+    "log.cleaner.io.buffer.size" Int "524288" { AtLeast(0) } ClusterWide { Ignored(STRETCHES) }
         "Memory for reading and writing while compacting.";
-    "log.cleaner.io.buffer.load.factor" Double "0.9" { Any } ClusterWide { Ignored(COMPACTION) }
+    "log.cleaner.io.buffer.load.factor" Double "0.9" { Any } ClusterWide { Honoured }
         "How full the key table may become.";
-    "log.cleaner.backoff.ms" Long "15000" { AtLeast(0) } ClusterWide { Ignored(COMPACTION) }
+    "log.cleaner.backoff.ms" Long "15000" { AtLeast(0) } ClusterWide { Honoured }
         "Pause when nothing is left to compact.";
-    "log.cleaner.min.cleanable.ratio" Double "0.5" { Fraction(1.0) } ClusterWide { Ignored(COMPACTION) }
+    "log.cleaner.min.cleanable.ratio" Double "0.5" { Fraction(1.0) } ClusterWide { Honoured }
         "Share of a log that must be uncompacted before it is compacted again.";
-    "log.cleaner.enable" Boolean "true" { Any } ReadOnly { Ignored(COMPACTION) }
+    "log.cleaner.enable" Boolean "true" { Any } ReadOnly { Honoured }
         "Whether compaction runs.";
-    "log.cleaner.delete.retention.ms" Long "86400000" { AtLeast(0) } ClusterWide { Ignored(COMPACTION) }
+    "log.cleaner.delete.retention.ms" Long "86400000" { AtLeast(0) } ClusterWide { Honoured }
         "How long tombstones stay after they were compacted first.";
-    "log.cleaner.min.compaction.lag.ms" Long "0" { AtLeast(0) } ClusterWide { Ignored(COMPACTION) }
+    "log.cleaner.min.compaction.lag.ms" Long "0" { AtLeast(0) } ClusterWide { Honoured }
         "A record younger than this is not compacted.";
-    "log.cleaner.max.compaction.lag.ms" Long "9223372036854775807" { AtLeast(1) } ClusterWide { Ignored(COMPACTION) }
+    "log.cleaner.max.compaction.lag.ms" Long "9223372036854775807" { AtLeast(1) } ClusterWide { Honoured }
         "A record older than this is compacted soon.";
 };

@@ -264,13 +264,13 @@ pub struct TopicConfig {
     pub flush_ms: i64,
     /// `preallocate`; no effect.
     pub preallocate: bool,
-    /// `delete.retention.ms`; no effect yet.
+    /// `delete.retention.ms`.
     pub delete_retention_ms: i64,
-    /// `min.compaction.lag.ms`; no effect yet.
+    /// `min.compaction.lag.ms`.
     pub min_compaction_lag_ms: i64,
-    /// `max.compaction.lag.ms`; no effect yet.
+    /// `max.compaction.lag.ms`.
     pub max_compaction_lag_ms: i64,
-    /// `min.cleanable.dirty.ratio`; no effect yet.
+    /// `min.cleanable.dirty.ratio`.
     pub min_cleanable_dirty_ratio: f64,
 }
 

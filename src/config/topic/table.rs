@@ -1,6 +1,6 @@
 //! The table of topic settings: all 33 that Kafka 4.3.1 makes public.
 
-use crate::config::reason::{COMPACTION, ONE_NODE, STEPS, SYNC, TIERED};
+use crate::config::reason::{ONE_NODE, STEPS, SYNC, TIERED};
 use crate::config::setting::Status;
 use crate::config::valid::Valid;
 use crate::config::value::Kind;
@@ -68,7 +68,7 @@ const HOURS: i64 = 60 * MINUTES;
 pub const TOPIC_SETTINGS: &[TopicSetting] = topic_settings! {
     "cleanup.policy" List "delete" { EachOf(&["compact", "delete"]) }
         ("log.cleanup.policy") { Honoured }
-        "What becomes of old segments: delete, compact, both, or (empty) kept for ever; compact keeps everything until compaction is there.";
+        "What becomes of old segments: delete, compact, both, or (empty) kept for ever; compact keeps the last record of each key.";
     "compression.gzip.level" Int "-1" { GzipLevel } ("compression.gzip.level") { Honoured }
         "Level when the broker itself compresses with gzip; -1 is the codec's own default.";
     "compression.lz4.level" Int "9" { Between(1, 17) } ("compression.lz4.level") { Honoured }
@@ -80,7 +80,7 @@ pub const TOPIC_SETTINGS: &[TopicSetting] = topic_settings! {
     "compression.zstd.level" Int "3" { Between(-131072, 22) } ("compression.zstd.level") { Honoured }
         "Level when the broker itself compresses with zstd.";
     "delete.retention.ms" Long "86400000" { AtLeast(0) }
-        ("log.cleaner.delete.retention.ms") { Ignored(COMPACTION) }
+        ("log.cleaner.delete.retention.ms") { Honoured }
         "How long tombstones stay after they were compacted first.";
     "file.delete.delay.ms" Long "60000" { AtLeast(0) } ("log.segment.delete.delay.ms") { Honoured }
         "How long a deleted segment's file stays for those still reading it.";
@@ -101,7 +101,7 @@ pub const TOPIC_SETTINGS: &[TopicSetting] = topic_settings! {
     "local.retention.ms" Long "-2" { AtLeast(-2) } ("log.local.retention.ms") { Ignored(TIERED) }
         "How long a tiered partition keeps segments here; -2 means as long as its retention.";
     "max.compaction.lag.ms" Long "9223372036854775807" { AtLeast(1) }
-        ("log.cleaner.max.compaction.lag.ms") { Ignored(COMPACTION) }
+        ("log.cleaner.max.compaction.lag.ms") { Honoured }
         "A record older than this is compacted soon.";
     "max.message.bytes" Int "1048588" { AtLeast(0) } ("message.max.bytes") { Honoured }
         "Largest record batch the topic takes.";
@@ -115,10 +115,10 @@ pub const TOPIC_SETTINGS: &[TopicSetting] = topic_settings! {
         ("log.message.timestamp.type") { Honoured }
         "Whether records keep the producer's time or get the broker's.";
     "min.cleanable.dirty.ratio" Double "0.5" { Fraction(1.0) }
-        ("log.cleaner.min.cleanable.ratio") { Ignored(COMPACTION) }
+        ("log.cleaner.min.cleanable.ratio") { Honoured }
         "Share of the log that must be uncompacted before it is compacted again.";
     "min.compaction.lag.ms" Long "0" { AtLeast(0) }
-        ("log.cleaner.min.compaction.lag.ms") { Ignored(COMPACTION) }
+        ("log.cleaner.min.compaction.lag.ms") { Honoured }
         "A record younger than this is not compacted.";
     "min.insync.replicas" Int "1" { AtLeast(1) } ("min.insync.replicas") { Honoured }
         "How many replicas must have a record before acks=all is answered.";

@@ -9,7 +9,8 @@
 //! - [`Decompressor`], [`decompress`], [`compress`]: bodies in any [`Codec`], bounded.
 //! - [`Validation`]: what a leader checks of a produced batch, in steps; [`RecordError`].
 //! - [`find_by_timestamp`]: the record of a batch that a seek by time wants.
-//! - [`BatchBuilder`], [`control_batch`]: making batches.
+//! - [`BatchBuilder`], [`control_batch`]: making batches. [`retain_records`], [`empty_batch`]:
+//!   making them anew with fewer records.
 //! - [`crc32c`]: the checksum.
 
 mod batch;
@@ -22,6 +23,7 @@ mod error;
 mod header;
 mod records;
 mod rejection;
+mod retain;
 mod rules;
 mod search;
 #[cfg(test)]
@@ -46,6 +48,7 @@ pub use header::{
 };
 pub use records::{Header, Headers, Record, RecordParts, Records};
 pub use rejection::{InvalidBatch, RecordError, RecordFault, RejectedRecord, RejectedRecords};
+pub use retain::{empty_batch, retain_records};
 pub use rules::{Rules, TargetCompression};
 pub use search::{ReadError, TimestampOffset, find_by_timestamp};
 pub use validation::{STEP_BUDGET_BYTES, Step, Validated, Validation, validate};

@@ -142,7 +142,7 @@ const REFUSED: &[Refused] = &[
         &[("log.cleaner.threads", 0, Some("3"))],
         InvalidRequest,
         "Invalid value 3 for configuration log.cleaner.threads: \
-         compaction is not there yet; compacted topics keep everything",
+         each core compacts its own logs, one at a time",
     ),
     (
         4,
