@@ -63,7 +63,11 @@ fn a_group_goes_on_where_it_has_committed() {
         assert_eq!(read.keys().next(), Some(&100), "nothing of before");
         drop(consumer);
         let mut consumer = stage.consumer(&settings, &topic);
-        assert_eq!(read_until(&mut consumer, 30).len(), 30, "nothing was committed");
+        assert_eq!(
+            read_until(&mut consumer, 30).len(),
+            30,
+            "nothing was committed"
+        );
         consumer.close().expect("closes");
     }
 }
@@ -113,7 +117,10 @@ fn without_a_reset_a_group_must_have_committed() {
                 Ok(_) => assert!(begun.elapsed() < WAIT, "no error"),
             }
         };
-        assert!(matches!(error, ClientError::NoCommittedOffset { .. }), "{error}");
+        assert!(
+            matches!(error, ClientError::NoCommittedOffset { .. }),
+            "{error}"
+        );
         drop(consumer);
     }
 }
@@ -164,7 +171,11 @@ fn who_does_not_poll_loses_its_partitions_and_comes_back() {
         assert_eq!(before, 3, "it does not know yet");
         settle(&mut [&mut slow, &mut busy], &[3, 3]);
         let told: Vec<_> = events.try_iter().collect();
-        assert!(told.first().is_some_and(|first| first.starts_with("lost 3")), "{told:?}");
+        assert!(
+            told.first()
+                .is_some_and(|first| first.starts_with("lost 3")),
+            "{told:?}"
+        );
         slow.close().expect("closes");
         busy.close().expect("closes");
     }
@@ -201,7 +212,10 @@ fn the_command_commits_and_leaves_when_it_is_interrupted() {
         let counted = format!("{line} -n 7");
         let output = klamm(&counted).output().expect("klamm runs");
         assert!(output.status.success(), "{output:?}");
-        assert_eq!(output.stdout.iter().filter(|byte| **byte == b'\n').count(), 7);
+        assert_eq!(
+            output.stdout.iter().filter(|byte| **byte == b'\n').count(),
+            7
+        );
         assert_eq!(stage.committed(&group), 7, "exactly what was shown");
         let child = klamm(&line).spawn().expect("klamm runs");
         let begun = Instant::now();
@@ -254,7 +268,10 @@ impl Stage {
             configs: Vec::new(),
         };
         let created = Admin::new(self.cluster.clone()).create_topics(&[topic], false);
-        created.expect("created")[0].outcome.as_ref().expect("created");
+        created.expect("created")[0]
+            .outcome
+            .as_ref()
+            .expect("created");
         self.cluster.topic(&name, AutoCreate::Never).expect("found");
         self.produce(&name, numbers);
         name

@@ -35,8 +35,6 @@ pub(super) struct ConsumeArgs {
     #[arg(value_name = "TOPIC", required_unless_present = "matching")]
     topics: Vec<String>,
     #[command(flatten)]
-    group: GroupArgs,
-    #[command(flatten)]
     start: StartArgs,
     /// Read only this partition; may be given several times
     #[arg(short, long, value_name = "N", conflicts_with = "group")]
@@ -53,6 +51,8 @@ pub(super) struct ConsumeArgs {
     isolation: IsolationArg,
     #[command(flatten)]
     format: FormatArgs,
+    #[command(flatten)]
+    group: GroupArgs,
     #[command(flatten)]
     cluster: ClusterArgs,
 }
@@ -107,6 +107,8 @@ Examples:
   klamm consume orders -k : --timestamps --offsets
   klamm consume orders audit --offsets             two topics: topic, partition, offset, value
   klamm consume orders --group billing             as a member of the group billing
+  klamm consume orders -g billing --from-beginning -e          what billing has not read yet
+  klamm consume orders -g billing --group-protocol consumer    where the broker shares it out
   klamm consume old -e --from-beginning --json | klamm produce new --json      copy a topic";
 
 /// How long one wait for records lasts before the end is looked for again.
@@ -116,7 +118,6 @@ pub(super) fn run(args: ConsumeArgs) -> Result<(), CliError> {
     if args.group.is_given() {
         return group::run(args);
     }
-    args.group.check_alone()?;
     let cluster = args.cluster.connect()?;
     let partitions = partitions(&cluster, &args)?;
     let mut ends = Ends::new(args.exit_at_end, args.isolation.into());
@@ -135,11 +136,7 @@ pub(super) fn run(args: ConsumeArgs) -> Result<(), CliError> {
     read(consumer, &mut printer, &mut ends)
 }
 
-fn read(
-    mut consumer: Consumer,
-    printer: &mut Printer,
-    ends: &mut Ends,
-) -> Result<(), CliError> {
+fn read(mut consumer: Consumer, printer: &mut Printer, ends: &mut Ends) -> Result<(), CliError> {
     ends.forget_reached(|partition| Some(consumer.position(partition)));
     while !printer.is_full() && !ends.are_reached() {
         if let Some(fetched) = consumer.poll(POLL_WAIT)? {
@@ -285,6 +282,8 @@ mod tests {
         assert!(parse("consume t -p 0 --group g").is_err());
         assert!(parse("consume t --assignor range").is_err());
         assert!(parse("consume t --no-commit").is_err());
+        assert!(parse("consume t --commit-interval 3s").is_err());
+        assert!(parse("consume t --group-protocol classic").is_err());
         assert!(parse("consume").is_err());
         assert!(parse("consume t u --group g --from-beginning -e").is_ok());
         assert!(parse("consume --matching t.* --group g --group-protocol consumer").is_ok());

@@ -1,19 +1,21 @@
 //! `klamm consume --group`: as a member of a consumer group.
 
-use std::fmt::Write as _;
+mod teller;
+
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 
+use self::teller::{News, Teller};
 use super::printer::{Ends, Printer};
 use super::{ConsumeArgs, POLL_WAIT};
 use crate::cli::error::CliError;
 use crate::cli::units;
 use crate::client::{
     Assignor, ClientError, Cluster, ConsumerSettings, GroupConsumer, GroupProtocol, GroupSettings,
-    OffsetReset, RebalanceListener, Subscription,
+    OffsetReset, Subscription,
 };
 use crate::model::TopicPartition;
 use crate::protocol::error_code::ErrorCode;
@@ -24,10 +26,10 @@ pub(super) struct GroupArgs {
     /// Read as a member of this consumer group, which shares the partitions among its members
     #[arg(short, long, value_name = "GROUP")]
     group: Option<String>,
-    /// Who divides the partitions: `classic`, a member of the group; `consumer`, the broker
-    /// (KIP-848, Kafka 4.0)
-    #[arg(long, value_enum, default_value_t, value_name = "PROTOCOL")]
-    group_protocol: ProtocolArg,
+    /// Who divides the partitions: `classic`, a member of the group (the default); `consumer`, the
+    /// broker (KIP-848, Kafka 4.0)
+    #[arg(long, value_enum, value_name = "PROTOCOL", requires = "group")]
+    group_protocol: Option<ProtocolArg>,
     /// How they are divided. Classic: range, roundrobin, sticky, cooperative-sticky, or several by
     /// commas, of which the group takes one that all members know. Consumer: one of the broker's
     /// assignors, such as uniform or range. [default: range,cooperative-sticky, or the broker's
@@ -40,16 +42,17 @@ pub(super) struct GroupArgs {
     instance_id: Option<String>,
     /// Read every topic whose whole name matches, in RE2's syntax, topics to come included; takes
     /// `--group-protocol consumer`, since the broker does it
-    #[arg(long, value_name = "REGEX", requires = "group", conflicts_with = "topics")]
-    matching: Option<String>,
-    /// How often what was written to stdout is committed; there is a last commit at the end
     #[arg(
         long,
-        value_name = "DURATION",
-        default_value = "5s",
-        value_parser = units::parse_duration
+        value_name = "REGEX",
+        requires = "group",
+        conflicts_with = "topics"
     )]
-    commit_interval: Duration,
+    matching: Option<String>,
+    /// How often what was written to stdout is committed; there is a last commit at the end
+    /// [default: 5s]
+    #[arg(long, value_name = "DURATION", value_parser = units::parse_duration, requires = "group")]
+    commit_interval: Option<Duration>,
     /// Commit nothing: the group stays where it is
     #[arg(long, requires = "group", conflicts_with = "commit_interval")]
     no_commit: bool,
@@ -89,6 +92,7 @@ pub(super) fn run(args: ConsumeArgs) -> Result<(), CliError> {
         cluster: cluster.clone(),
         news,
         stop,
+        join_by: Instant::now() + args.cluster.timeout(),
     };
     let group = settings.group.clone();
     let consumer = GroupConsumer::start(cluster, settings, subscription, Box::new(teller));
@@ -109,11 +113,12 @@ fn settings(args: &ConsumeArgs) -> Result<GroupSettings, CliError> {
         false => OffsetReset::Latest,
     };
     let group = args.group.group.clone().unwrap_or_default();
+    let interval = args.group.commit_interval.unwrap_or(COMMIT_INTERVAL);
     Ok(GroupSettings {
         protocol: args.group.protocol()?,
         instance_id: args.group.instance_id.clone(),
         offset_reset: reset,
-        auto_commit_interval: (!args.group.no_commit).then_some(args.group.commit_interval),
+        auto_commit_interval: (!args.group.no_commit).then_some(interval),
         consumer: ConsumerSettings {
             isolation: args.isolation.into(),
             ..ConsumerSettings::default()
@@ -127,17 +132,8 @@ impl GroupArgs {
         self.group.is_some()
     }
 
-    /// What has a default cannot be told from what was given by clap's rules alone.
-    pub(super) fn check_alone(&self) -> Result<(), CliError> {
-        match self.group_protocol {
-            ProtocolArg::Classic => Ok(()),
-            ProtocolArg::Consumer => Err(CliError::usage("--group-protocol is for --group")
-                .with_cure("name the group to read as a member of: --group GROUP")),
-        }
-    }
-
     fn protocol(&self) -> Result<GroupProtocol, CliError> {
-        match self.group_protocol {
+        match self.group_protocol.unwrap_or_default() {
             ProtocolArg::Classic if self.matching.is_some() => {
                 Err(CliError::usage("--matching is the broker's work")
                     .with_cure("add --group-protocol consumer"))
@@ -169,6 +165,9 @@ impl GroupArgs {
     }
 }
 
+/// How often positions are committed unless told otherwise.
+const COMMIT_INTERVAL: Duration = Duration::from_secs(5);
+
 /// Raised by the first SIGINT or SIGTERM; the second ends the process.
 fn stop_flag() -> Result<Arc<AtomicBool>, CliError> {
     use signal_hook::consts::{SIGINT, SIGTERM};
@@ -194,6 +193,8 @@ struct Reader {
     cluster: Arc<Cluster>,
     news: Arc<News>,
     stop: Arc<AtomicBool>,
+    /// A group that cannot be joined until then is given up.
+    join_by: Instant,
 }
 
 impl Reader {
@@ -214,6 +215,7 @@ impl Reader {
     fn read(&mut self, consumer: &mut GroupConsumer) -> Result<(), ReadError> {
         while !self.is_done() {
             let fetched = consumer.poll(POLL_WAIT)?;
+            self.check_joined(consumer)?;
             self.take_news()?;
             if let Some(fetched) = fetched {
                 let end = self.ends.of(&fetched.partition);
@@ -236,6 +238,17 @@ impl Reader {
         stopped || self.printer.is_full() || at_end
     }
 
+    /// A coordinator may be away for a while later on; at the start somebody waits for a word.
+    fn check_joined(&self, consumer: &GroupConsumer) -> Result<(), ReadError> {
+        let late = !self.news.has_come() && Instant::now() > self.join_by;
+        match consumer.trouble().filter(|_| late) {
+            Some(trouble) => Err(ReadError::Output(CliError::unreachable(format!(
+                "the group could not be joined in time; the last error was: {trouble}"
+            )))),
+            None => Ok(()),
+        }
+    }
+
     fn take_news(&mut self) -> Result<(), ReadError> {
         let (gone, new) = self.news.take();
         self.ends.forget(&gone);
@@ -253,113 +266,6 @@ impl From<ClientError> for ReadError {
     fn from(error: ClientError) -> Self {
         Self::Client(error)
     }
-}
-
-/// What the listener leaves for the reading loop.
-#[derive(Default)]
-struct News(Mutex<Changes>);
-
-#[derive(Default)]
-struct Changes {
-    gone: Vec<TopicPartition>,
-    new: Vec<TopicPartition>,
-    any: bool,
-}
-
-impl News {
-    fn add(&self, gone: &[TopicPartition], new: &[TopicPartition]) {
-        let mut changes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        changes.new.retain(|one| !gone.contains(one));
-        changes.gone.extend_from_slice(gone);
-        changes.new.extend_from_slice(new);
-        changes.any = true;
-    }
-
-    fn take(&self) -> (Vec<TopicPartition>, Vec<TopicPartition>) {
-        let mut changes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let gone = std::mem::take(&mut changes.gone);
-        (gone, std::mem::take(&mut changes.new))
-    }
-
-    /// Whether anything was ever assigned.
-    fn has_come(&self) -> bool {
-        let changes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        changes.any
-    }
-}
-
-/// Tells on stderr what comes and goes.
-struct Teller {
-    group: String,
-    quiet: bool,
-    news: Arc<News>,
-}
-
-impl Teller {
-    fn tell(&self, what: &str, partitions: &[TopicPartition]) {
-        if !self.quiet {
-            let list = listed(partitions);
-            eprintln!("klamm: group {}: {what} {list}", self.group);
-        }
-    }
-}
-
-impl RebalanceListener for Teller {
-    fn on_assigned(&mut self, consumer: &mut GroupConsumer, partitions: &[TopicPartition]) {
-        self.tell("assigned", partitions);
-        if !self.quiet
-            && let Some(member) = consumer.identity()
-        {
-            let held: Vec<_> = consumer.assignment().cloned().collect();
-            let (id, epoch) = (member.member_id, member.epoch);
-            let list = listed(&held);
-            eprintln!("klamm: member {id} in generation {epoch} reads {list}");
-        }
-        self.news.add(&[], partitions);
-    }
-
-    fn on_revoked(&mut self, _: &mut GroupConsumer, partitions: &[TopicPartition]) {
-        self.tell("gave back", partitions);
-        self.news.add(partitions, &[]);
-    }
-
-    fn on_lost(&mut self, _: &mut GroupConsumer, partitions: &[TopicPartition]) {
-        self.tell("lost", partitions);
-        self.news.add(partitions, &[]);
-    }
-}
-
-/// `orders 0-3,7; audit 0`, from partitions in any order.
-fn listed(partitions: &[TopicPartition]) -> String {
-    let mut sorted: Vec<_> = partitions.iter().collect();
-    sorted.sort();
-    let mut text = String::new();
-    let mut rest = sorted.as_slice();
-    let mut topic: Option<&str> = None;
-    while let Some(first) = rest.first() {
-        let next = |pair: &[&TopicPartition]| {
-            pair[0].topic == pair[1].topic && pair[0].partition + 1 == pair[1].partition
-        };
-        let run = 1 + rest.windows(2).take_while(|pair| next(pair)).count();
-        text.push_str(match topic {
-            Some(last) if last == &*first.topic => ",",
-            Some(_) => "; ",
-            None => "",
-        });
-        if topic != Some(&*first.topic) {
-            text.push_str(&first.topic);
-            text.push(' ');
-        }
-        let last = rest[run - 1].partition;
-        // Writing to a string cannot fail.
-        let _ = match run {
-            1 => write!(text, "{last}"),
-            _ => write!(text, "{}-{last}", first.partition),
-        };
-        topic = Some(&first.topic);
-        rest = &rest[run..];
-    }
-    text
 }
 
 fn explained(error: ClientError, group: &str) -> CliError {
@@ -380,21 +286,5 @@ fn explained(error: ClientError, group: &str) -> CliError {
     match cure {
         Some(cure) => error.with_cure(cure),
         None => error,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn partitions_are_listed_by_topic_and_stretch() {
-        let of = |topic: &str, partition| TopicPartition {
-            topic: topic.into(),
-            partition,
-        };
-        let all = [of("b", 0), of("a", 1), of("a", 0), of("a", 2), of("a", 5)];
-        assert_eq!(listed(&all), "a 0-2,5; b 0");
-        assert_eq!(listed(&[]), "");
     }
 }

@@ -100,10 +100,7 @@ impl Ends {
     }
 
     /// Forgets the partitions that have come to their end.
-    pub(super) fn forget_reached(
-        &mut self,
-        position: impl Fn(&TopicPartition) -> Option<Offset>,
-    ) {
+    pub(super) fn forget_reached(&mut self, position: impl Fn(&TopicPartition) -> Option<Offset>) {
         self.ends
             .retain(|partition, end| position(partition).is_none_or(|at| at < *end));
     }

@@ -261,7 +261,11 @@ fn fetched_offset(
 }
 
 /// The name of a topic in the answer to a commit, which version 10 leaves to its id.
-pub(in crate::client) fn committed_name(topics: &[OffsetCommitRequestTopic], name: String, id: Uuid) -> Arc<str> {
+pub(in crate::client) fn committed_name(
+    topics: &[OffsetCommitRequestTopic],
+    name: String,
+    id: Uuid,
+) -> Arc<str> {
     if id.is_zero() {
         return name.into();
     }

@@ -108,7 +108,9 @@ impl Admin {
     ) -> Result<Coordinator, ClientError> {
         let found = self.find_coordinators_once(&[group.to_owned()], refresh)?;
         let found = found.into_iter().next();
-        found.ok_or_else(|| left_out("find the coordinator"))?.outcome
+        found
+            .ok_or_else(|| left_out("find the coordinator"))?
+            .outcome
     }
 
     pub(super) fn patience(&self) -> Duration {

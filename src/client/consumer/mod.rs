@@ -22,7 +22,7 @@ use crate::model::{NodeId, Offset, TimestampMs, TopicPartition};
 use crate::protocol::error_code::ErrorCode;
 
 pub use fetched::{ConsumedBatch, Fetched};
-pub(self) use steering::Waker;
+use steering::Waker;
 
 /// How a consumer fetches.
 #[derive(Clone, Debug)]

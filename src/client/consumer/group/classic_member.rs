@@ -164,6 +164,10 @@ impl ClassicMember {
         &mut self.ownership
     }
 
+    pub(super) fn trouble(&self) -> Option<&str> {
+        self.pace.trouble()
+    }
+
     pub(super) fn take_error(&mut self) -> Option<ClientError> {
         self.error.take()
     }
@@ -207,7 +211,11 @@ impl ClassicMember {
         if in_group && self.pace.heartbeat_at <= now {
             return Work::Beat;
         }
-        if let Some(led) = self.led.as_ref().filter(|_| check_at.is_some_and(|at| at <= now)) {
+        if let Some(led) = self
+            .led
+            .as_ref()
+            .filter(|_| check_at.is_some_and(|at| at <= now))
+        {
             return Work::Count(led.counts.keys().cloned().collect());
         }
         let beat_at = in_group.then_some(self.pace.heartbeat_at);
@@ -290,7 +298,7 @@ impl ClassicMember {
             // The plan may be out of date when the coordinator is found again.
             _ if is_passing(&error) => {
                 self.rebalance("its coordinator has moved");
-                self.pace.on_failure(now);
+                self.pace.on_trouble(now, &error);
             }
             _ => self.fail(error),
         }
@@ -357,7 +365,7 @@ impl ClassicMember {
 
     fn pass_or_fail(&mut self, now: Instant, error: ClientError) {
         match is_passing(&error) {
-            true => self.pace.on_failure(now),
+            true => self.pace.on_trouble(now, &error),
             false => self.fail(error),
         }
     }

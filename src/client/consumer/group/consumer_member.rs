@@ -133,6 +133,10 @@ impl ConsumerMember {
         &mut self.ownership
     }
 
+    pub(super) fn trouble(&self) -> Option<&str> {
+        self.pace.trouble()
+    }
+
     pub(super) fn take_error(&mut self) -> Option<ClientError> {
         self.error.take()
     }
@@ -206,7 +210,7 @@ impl ConsumerMember {
                 self.fence();
                 self.pace.on_failure(now);
             }
-            _ if is_passing(&error) => self.pace.on_failure(now),
+            _ if is_passing(&error) => self.pace.on_trouble(now, &error),
             _ => self.fail(error),
         }
     }
@@ -214,7 +218,9 @@ impl ConsumerMember {
     /// What cannot be named yet is looked up again later: the topic may be very new, or gone.
     fn on_named(&mut self, now: Instant, named: Result<Vec<(Uuid, Arc<str>)>, ClientError>) {
         match named {
-            Ok(named) => named.into_iter().for_each(|(id, name)| self.learn(id, name)),
+            Ok(named) => named
+                .into_iter()
+                .for_each(|(id, name)| self.learn(id, name)),
             Err(error) => log::debug!("the group's topics could not be looked up: {error}"),
         }
         let heartbeat_at = self.pace.heartbeat_at;
@@ -253,8 +259,11 @@ impl ConsumerMember {
                 partition: *partition,
             }));
         }
-        if self.unnamed().is_empty() {
-            self.unnamed = None;
+        match self.unnamed().is_empty() {
+            true => self.unnamed = None,
+            // Nothing new can be named yet, and what is held already needs no acknowledgement.
+            false if target == *self.ownership.owned() => return,
+            false => {}
         }
         let reconciled = self.ownership.set_target(target);
         self.on_reconciled(now, reconciled);

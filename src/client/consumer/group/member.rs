@@ -201,6 +201,14 @@ impl Member {
         }
     }
 
+    /// What keeps the member from being heard.
+    pub(super) fn trouble(&self) -> Option<&str> {
+        match self {
+            Self::Classic(member) => member.trouble(),
+            Self::Consumer(member) => member.trouble(),
+        }
+    }
+
     /// Why the member is over, told once.
     pub(super) fn take_error(&mut self) -> Option<ClientError> {
         match self {
@@ -220,7 +228,19 @@ pub(super) struct Pace {
     random: fastrand::Rng,
     polled_at: Instant,
     poll_interval_max: Duration,
+    trouble: Option<Trouble>,
 }
+
+/// What keeps a member from being heard.
+#[derive(Debug)]
+struct Trouble {
+    error: String,
+    since: Instant,
+    told_at: Option<Instant>,
+}
+
+/// How long a coordinator may be away before anything is said about it, and between two words.
+const TROUBLE_SILENCE: Duration = Duration::from_secs(10);
 
 impl Pace {
     pub(super) fn new(
@@ -237,6 +257,7 @@ impl Pace {
             random,
             polled_at: now,
             poll_interval_max: settings.poll_interval_max,
+            trouble: None,
         }
     }
 
@@ -262,6 +283,7 @@ impl Pace {
     /// A request was answered as it should be.
     pub(super) fn on_success(&mut self, now: Instant) {
         self.backoff.reset();
+        self.trouble = None;
         self.retry_at = now;
         self.heartbeat_at = now + self.heartbeat_interval;
     }
@@ -271,6 +293,27 @@ impl Pace {
         let delay = self.backoff.next_delay(self.random.u32(..));
         self.retry_at = now + delay;
         self.heartbeat_at = now + delay;
+    }
+
+    /// A request failed because of the coordinator; it is tried again, but not in silence.
+    pub(super) fn on_trouble(&mut self, now: Instant, error: &ClientError) {
+        self.on_failure(now);
+        let trouble = self.trouble.get_or_insert_with(|| Trouble {
+            error: String::new(),
+            since: now,
+            told_at: None,
+        });
+        trouble.error = error.to_string();
+        let silent_since = trouble.told_at.unwrap_or(trouble.since);
+        if now.duration_since(silent_since) >= TROUBLE_SILENCE {
+            trouble.told_at = Some(now);
+            log::warn!("the group's coordinator does not answer, trying on: {error}");
+        }
+    }
+
+    /// Why the last request failed, if it was the coordinator.
+    pub(super) fn trouble(&self) -> Option<&str> {
+        self.trouble.as_ref().map(|trouble| trouble.error.as_str())
     }
 
     /// Until when to wait before the next attempt, if not now.

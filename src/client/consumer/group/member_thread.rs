@@ -76,7 +76,10 @@ impl Shared {
                 return work;
             };
             member = match until {
-                None => self.changed.wait(member).unwrap_or_else(PoisonError::into_inner),
+                None => self
+                    .changed
+                    .wait(member)
+                    .unwrap_or_else(PoisonError::into_inner),
                 Some(until) => {
                     let left = until.saturating_duration_since(now);
                     let waited = self.changed.wait_timeout(member, left);
@@ -124,9 +127,8 @@ impl MemberThread {
 
     fn join(&mut self, plan: &JoinPlan) -> Answer {
         let settings = self.settings.clone();
-        let called = self.call_long(|link, patience| {
-            link.ask(patience, |_| requests::join(&settings, plan))
-        });
+        let called = self
+            .call_long(|link, patience| link.ask(patience, |_| requests::join(&settings, plan)));
         let answer = called.and_then(|response| {
             let decoded: JoinGroupResponse<'_> = response.decode()?;
             self.assignor.clone_from(&decoded.protocol_name);
@@ -147,9 +149,8 @@ impl MemberThread {
                 requests::sync(&settings, &identity, assignor, assignments)
             })
         });
-        let synced = called.and_then(|response| {
-            requests::synced(&settings.group, &response.decode()?)
-        });
+        let synced =
+            called.and_then(|response| requests::synced(&settings.group, &response.decode()?));
         Answer::Synced(synced.inspect_err(|error| self.link.on_error(error)))
     }
 
@@ -181,8 +182,12 @@ impl MemberThread {
         let (group, classic) = (self.settings.group.clone(), self.is_classic());
         let patience = self.patience().min(LEAVE_PATIENCE);
         let left = match classic {
-            true => self.link.ask(patience, |version| requests::leave(&group, leave, version)),
-            false => self.link.ask(patience, |_| requests::last_report(&group, leave)),
+            true => self
+                .link
+                .ask(patience, |version| requests::leave(&group, leave, version)),
+            false => self
+                .link
+                .ask(patience, |_| requests::last_report(&group, leave)),
         };
         if let Err(error) = left {
             log::debug!("group `{group}` could not be told of the leave: {error}");
@@ -252,7 +257,10 @@ impl MemberThread {
         call: impl FnOnce(&mut CoordinatorLink, Duration) -> Result<Response, ClientError>,
     ) -> Result<Response, ClientError> {
         let patience = self.patience().max(self.settings.poll_interval_max + GRACE);
-        let closer = self.link.closer().inspect_err(|error| self.link.on_error(error))?;
+        let closer = self
+            .link
+            .closer()
+            .inspect_err(|error| self.link.on_error(error))?;
         {
             let mut long_call = lock(&self.shared.long_call);
             if long_call.closing {

@@ -18,10 +18,10 @@ mod offset_requests;
 mod offset_store;
 mod ownership;
 mod positions;
+mod rebalance;
 mod requests;
 mod settings;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -30,7 +30,6 @@ use self::coordinator_link::CoordinatorLink;
 use self::member::Member;
 use self::member_thread::{MemberThread, Shared};
 use self::offset_store::OffsetStore;
-use self::ownership::Step;
 use self::positions::Positions;
 use super::{Consumer, Fetched, Polled};
 use crate::client::{ClientError, Cluster, CommittedOffset};
@@ -124,7 +123,9 @@ impl GroupConsumer {
         loop {
             self.attend()?;
             let now = Instant::now();
-            let step = deadline.saturating_duration_since(now).min(self.poll_step());
+            let step = deadline
+                .saturating_duration_since(now)
+                .min(self.poll_step());
             match self.fetcher.poll_once(step)? {
                 Polled::Fetched(fetched) => {
                     self.positions
@@ -215,10 +216,13 @@ impl GroupConsumer {
         partitions: &[TopicPartition],
     ) -> Result<Vec<(TopicPartition, CommittedOffset)>, ClientError> {
         let patience = self.cluster.settings().deadline;
-        let what = format!("fetch the committed offsets of group `{}`", self.settings.group);
-        let committed = self.cluster.try_until(patience, &what, |_| {
-            self.store.fetch(partitions.to_vec())
-        })?;
+        let what = format!(
+            "fetch the committed offsets of group `{}`",
+            self.settings.group
+        );
+        let committed = self
+            .cluster
+            .try_until(patience, &what, |_| self.store.fetch(partitions.to_vec()))?;
         Ok(committed.into_iter().collect())
     }
 
@@ -233,105 +237,28 @@ impl GroupConsumer {
         })
     }
 
+    /// Why the coordinator is not heard of at the moment; polls go on trying.
+    pub fn trouble(&self) -> Option<String> {
+        self.shared.member().trouble().map(str::to_owned)
+    }
+
     /// Gives everything back, after a last commit if the consumer commits by itself, and leaves
     /// the group; a static member leaves its place open until its session ends.
     pub fn close(mut self) -> Result<(), ClientError> {
-        let owned = self.shared.member().ownership().owned().clone();
-        let committed = self.revoke(&owned);
+        let (owned, lost) = {
+            let member = self.shared.member();
+            let ownership = member.ownership();
+            (ownership.owned().clone(), ownership.is_lost())
+        };
+        let committed = match lost {
+            true => {
+                self.lose(&owned);
+                Ok(())
+            }
+            false => self.revoke(&owned),
+        };
         self.leave();
         committed
-    }
-
-    /// Carries out what the group asks for, finds positions, commits what is due.
-    fn attend(&mut self) -> Result<(), ClientError> {
-        // Called by a listener: what it is told of has to be done first.
-        if self.listener.is_none() {
-            return Ok(());
-        }
-        let now = Instant::now();
-        if self.shared.member().on_poll(now) {
-            self.shared.notify();
-        }
-        while let Some(step) = self.next_step() {
-            self.carry_out(&step);
-            self.shared.member().on_step_done(Instant::now(), &step);
-            self.shared.notify();
-        }
-        if let Some(error) = self.shared.member().take_error() {
-            self.positions.end();
-            return Err(error);
-        }
-        if self.positions.has_ended() {
-            let group = self.settings.group.clone();
-            return Err(ClientError::GroupEnded { group });
-        }
-        self.find_positions(now)?;
-        self.commit_if_due(now);
-        Ok(())
-    }
-
-    fn next_step(&self) -> Option<Step> {
-        self.shared.member().poll_step()
-    }
-
-    fn carry_out(&mut self, step: &Step) {
-        match step {
-            Step::Revoke(partitions) => {
-                if let Err(error) = self.revoke(partitions) {
-                    log::warn!("what was read before the rebalance is not committed: {error}");
-                }
-            }
-            Step::Lose(partitions) => {
-                self.tell(partitions, |listener, consumer, lost| {
-                    listener.on_lost(consumer, lost);
-                });
-                self.let_go(partitions);
-            }
-            Step::Assign(partitions) => {
-                self.positions.add(partitions.iter());
-                self.tell(partitions, |listener, consumer, assigned| {
-                    listener.on_assigned(consumer, assigned);
-                });
-            }
-        }
-    }
-
-    /// The last commit comes before the listener, who may commit something else.
-    fn revoke(&mut self, partitions: &BTreeSet<TopicPartition>) -> Result<(), ClientError> {
-        let committed = match self.settings.auto_commit_interval {
-            Some(_) => {
-                let of_these = self.positions.uncommitted().into_iter();
-                let of_these = of_these.filter(|(one, _)| partitions.contains(one));
-                self.commit_offsets(of_these.collect())
-            }
-            None => Ok(()),
-        };
-        self.tell(partitions, |listener, consumer, revoked| {
-            listener.on_revoked(consumer, revoked);
-        });
-        self.let_go(partitions);
-        committed
-    }
-
-    fn let_go(&mut self, partitions: &BTreeSet<TopicPartition>) {
-        let list: Vec<_> = partitions.iter().cloned().collect();
-        self.fetcher.remove(&list);
-        self.positions.remove(partitions);
-    }
-
-    fn tell(
-        &mut self,
-        partitions: &BTreeSet<TopicPartition>,
-        call: impl FnOnce(&mut dyn RebalanceListener, &mut Self, &[TopicPartition]),
-    ) {
-        let Some(mut listener) = self.listener.take() else {
-            return;
-        };
-        let list: Vec<_> = partitions.iter().cloned().collect();
-        if !list.is_empty() {
-            call(&mut *listener, self, &list);
-        }
-        self.listener = Some(listener);
     }
 
     fn check_assigned(&self, partition: &TopicPartition) -> Result<(), ClientError> {

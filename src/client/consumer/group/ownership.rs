@@ -49,6 +49,11 @@ impl Ownership {
         !self.lost && self.owned.contains(partition)
     }
 
+    /// Whether the application holds what is no longer its own.
+    pub(super) fn is_lost(&self) -> bool {
+        self.lost
+    }
+
     /// Whether nothing is left to be done, so that what is owned will not change by itself.
     pub(super) fn is_settled(&self) -> bool {
         self.target.is_none() && !self.lost && !self.under_way

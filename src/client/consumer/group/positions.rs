@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use super::GroupConsumer;
 use super::offset_store::{Offsets, is_worth_retrying};
 use super::settings::{GroupSettings, OffsetReset};
-use super::GroupConsumer;
 use crate::client::cluster::lock;
 use crate::client::consumer::{StartAt, start};
 use crate::client::{ClientError, CommittedOffset};
@@ -83,6 +83,7 @@ impl Positions {
 
     pub(super) fn on_out_of_range(&mut self, partition: &TopicPartition) {
         if let Some(place) = self.places.get_mut(partition) {
+            log::warn!("{partition}: its position is not among its offsets, starting anew");
             *place = Place::OutOfRange;
         }
     }

@@ -196,7 +196,9 @@ pub(super) fn reported(
         .map_err(|refusal| refusal.of(format!("be a member of group `{group}`")))?;
     let assignment = response.assignment.map(|assignment| {
         let topics = assignment.topic_partitions.into_iter();
-        topics.map(|topic| (topic.topic_id, topic.partitions)).collect()
+        topics
+            .map(|topic| (topic.topic_id, topic.partitions))
+            .collect()
     });
     Ok(Reported {
         member_id: response.member_id.filter(|id| !id.is_empty()),

@@ -17,7 +17,15 @@ pub(super) fn assign(candidates: &[Candidate], counts: &PartitionCounts, plan: &
     };
     let takers: BTreeMap<_, _> = counts
         .keys()
-        .map(|topic| (topic.clone(), takers(&TopicPartition { topic: topic.clone(), partition: 0 })))
+        .map(|topic| {
+            (
+                topic.clone(),
+                takers(&TopicPartition {
+                    topic: topic.clone(),
+                    partition: 0,
+                }),
+            )
+        })
         .collect();
     free.sort_by_key(|one| takers[&one.topic]);
     for partition in free {

@@ -73,7 +73,11 @@ fn an_eager_member_joins_when_everything_is_given_back() {
     let now = Instant::now();
     let mut member = stable(&[Assignor::Range], now);
     let later = now + Duration::from_secs(3);
-    beat(&mut member, later, Err(refused(ErrorCode::RebalanceInProgress)));
+    beat(
+        &mut member,
+        later,
+        Err(refused(ErrorCode::RebalanceInProgress)),
+    );
     assert!(matches!(member.poll_work(later), Work::Wait(_)));
     let steps = take_steps(&mut member, later);
     assert!(matches!(&steps[..], [Step::Revoke(all)] if all.len() == 2));
@@ -85,7 +89,11 @@ fn a_cooperative_member_keeps_reading_and_joins_again_after_giving_back() {
     let now = Instant::now();
     let mut member = stable(&[Assignor::CooperativeSticky], now);
     let later = now + Duration::from_secs(3);
-    beat(&mut member, later, Err(refused(ErrorCode::RebalanceInProgress)));
+    beat(
+        &mut member,
+        later,
+        Err(refused(ErrorCode::RebalanceInProgress)),
+    );
     let Work::Join(plan) = member.poll_work(later) else {
         panic!("nothing has to be given back first");
     };
@@ -112,7 +120,9 @@ fn a_member_that_is_thrown_out_loses_everything_and_joins_anew() {
     assert!(member.identity().is_none() && !member.ownership().holds(&of("t", 0)));
     let steps = take_steps(&mut member, later);
     assert!(matches!(&steps[..], [Step::Lose(_)]));
-    assert!(matches!(member.poll_work(later), Work::Join(plan) if plan.identity.member_id.is_empty()));
+    assert!(
+        matches!(member.poll_work(later), Work::Join(plan) if plan.identity.member_id.is_empty())
+    );
 }
 
 #[test]
@@ -146,7 +156,11 @@ fn what_cannot_pass_ends_the_membership() {
     let now = Instant::now();
     let mut member = stable(&[Assignor::Range], now);
     let later = now + Duration::from_secs(3);
-    beat(&mut member, later, Err(refused(ErrorCode::FencedInstanceId)));
+    beat(
+        &mut member,
+        later,
+        Err(refused(ErrorCode::FencedInstanceId)),
+    );
     assert!(matches!(member.poll_work(later), Work::Stop));
     let code = member.take_error().and_then(|error| error.code());
     assert_eq!(code, Some(ErrorCode::FencedInstanceId));
@@ -251,7 +265,9 @@ impl Group {
                 let broken = || Err(refused(ErrorCode::NotCoordinator));
                 let answer = match self.actors[index].waiting.take() {
                     Some(Waiting::Join(_)) => Answer::Joined(broken()),
-                    Some(Waiting::Sync(_)) => Answer::Synced(Err(refused(ErrorCode::NotCoordinator))),
+                    Some(Waiting::Sync(_)) => {
+                        Answer::Synced(Err(refused(ErrorCode::NotCoordinator)))
+                    }
                     None => return,
                 };
                 self.actors[index].member.on_answer(self.now, answer);
@@ -428,7 +444,9 @@ impl Group {
                     known.seen = self.now;
                     let assigned = known.assignment.clone();
                     actor.waiting = None;
-                    actor.member.on_answer(self.now, Answer::Synced(Ok(assigned)));
+                    actor
+                        .member
+                        .on_answer(self.now, Answer::Synced(Ok(assigned)));
                 }
             }
         }
@@ -447,9 +465,7 @@ impl Group {
     fn check_identity(&self, identity: &Identity) -> Result<(), ClientError> {
         match self.known.contains_key(&identity.member_id) {
             false => Err(refused(ErrorCode::UnknownMemberId)),
-            true if identity.epoch != self.generation => {
-                Err(refused(ErrorCode::IllegalGeneration))
-            }
+            true if identity.epoch != self.generation => Err(refused(ErrorCode::IllegalGeneration)),
             true => Ok(()),
         }
     }
@@ -470,6 +486,9 @@ impl Group {
         }
         self.prepare();
         self.complete_join();
+        if self.known.is_empty() {
+            self.stage = Stage::Stable;
+        }
     }
 
     /// Sessions end, and a rebalance does not wait for ever.
@@ -504,7 +523,10 @@ impl Group {
                 if actor.member.ownership().holds(&of("t", index)) {
                     let other = held.insert(index, identity.member_id.clone());
                     let (me, seed) = (&identity.member_id, self.seed);
-                    assert!(other.is_none(), "t-{index}: {me} and {other:?}, seed {seed}");
+                    assert!(
+                        other.is_none(),
+                        "t-{index}: {me} and {other:?}, seed {seed}"
+                    );
                 }
             }
         }
@@ -513,7 +535,9 @@ impl Group {
     fn check_peace(&self) {
         let seed = self.seed;
         let all = self.actors.iter();
-        let held: usize = all.map(|actor| actor.member.ownership().owned().len()).sum();
+        let held: usize = all
+            .map(|actor| actor.member.ownership().owned().len())
+            .sum();
         assert_eq!(self.stage, Stage::Stable, "seed {seed}");
         assert_eq!(held, PARTITIONS as usize, "seed {seed}");
     }

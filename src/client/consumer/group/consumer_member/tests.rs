@@ -97,7 +97,10 @@ fn a_fenced_member_loses_everything_and_joins_under_its_id() {
     let fenced = Answer::Reported(Err(refused(ErrorCode::FencedMemberEpoch)));
     member.on_answer(later, fenced);
     assert!(matches!(member.poll_work(later), Work::Wait(_)));
-    assert!(matches!(take_steps(&mut member, later)[..], [Step::Lose(_)]));
+    assert!(matches!(
+        take_steps(&mut member, later)[..],
+        [Step::Lose(_)]
+    ));
     let again = report(&mut member, later + Duration::from_secs(1));
     assert_eq!((again.identity.epoch, again.in_full), (0, true));
     assert_eq!(again.identity.member_id, id);
@@ -308,11 +311,16 @@ impl Group {
             owned.map(|owned| owned.iter().flat_map(|(_, list)| list.clone()).collect());
         let epoch = report.identity.epoch;
         let behind = epoch == known.previous_epoch
-            && owned.as_ref().is_some_and(|owned| owned.is_subset(&known.assigned));
+            && owned
+                .as_ref()
+                .is_some_and(|owned| owned.is_subset(&known.assigned));
         if epoch != known.epoch && !behind {
             return Err(refused(ErrorCode::FencedMemberEpoch));
         }
-        if owned.as_ref().is_some_and(|owned| owned.is_disjoint(&known.revoking)) {
+        if owned
+            .as_ref()
+            .is_some_and(|owned| owned.is_disjoint(&known.revoking))
+        {
             known.revoking.clear();
         }
         let before = known.assigned.clone();
