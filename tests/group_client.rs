@@ -272,7 +272,12 @@ impl Stage {
             .outcome
             .as_ref()
             .expect("created");
-        self.cluster.topic(&name, AutoCreate::Never).expect("found");
+        // The broker may need a moment until it tells of what it has created.
+        let begun = Instant::now();
+        while self.cluster.topic(&name, AutoCreate::Never).is_err() {
+            assert!(begun.elapsed() < WAIT, "{name} does not come about");
+            thread::sleep(Duration::from_millis(50));
+        }
         self.produce(&name, numbers);
         name
     }
