@@ -7,6 +7,7 @@
 mod broker_process;
 
 use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -217,12 +218,10 @@ fn the_command_commits_and_leaves_when_it_is_interrupted() {
             7
         );
         assert_eq!(stage.committed(&group), 7, "exactly what was shown");
-        let child = klamm(&line).spawn().expect("klamm runs");
-        let begun = Instant::now();
-        while !stage.has_member(&group) && begun.elapsed() < WAIT {
-            thread::sleep(Duration::from_millis(100));
-        }
-        thread::sleep(Duration::from_secs(3));
+        let mut child = klamm(&line).spawn().expect("klamm runs");
+        let stdout = child.stdout.take().expect("piped");
+        let shown = BufReader::new(stdout).lines().take(43).count();
+        assert_eq!(shown, 43, "the rest");
         interrupt(child.id());
         let output = child.wait_with_output().expect("klamm ends");
         assert!(output.status.success(), "{output:?}");
