@@ -21,6 +21,9 @@ pub(super) enum Member {
     Consumer(ConsumerMember),
 }
 
+/// What each member of a classic group is assigned, as it goes to the coordinator.
+pub(super) type Assignments = Vec<(String, Vec<u8>)>;
+
 /// What the member's thread shall do now.
 #[derive(Debug)]
 pub(super) enum Work {
@@ -108,7 +111,7 @@ pub(super) enum Answer {
     /// The coordinator wants the join repeated under the id it has just given (KIP-394).
     MemberId(String),
     /// The assignments, and the counts they rest on.
-    Led(Result<(Vec<(String, Vec<u8>)>, PartitionCounts), ClientError>),
+    Led(Result<(Assignments, PartitionCounts), ClientError>),
     Synced(Result<BTreeSet<TopicPartition>, ClientError>),
     Beaten(Result<(), ClientError>),
     Counted(Result<PartitionCounts, ClientError>),

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::assignor::{Assignor, Candidate, PartitionCounts};
 use super::coordinator_link::CoordinatorLink;
-use super::member::{Answer, Identity, JoinPlan, Leave, Member, Report, Work};
+use super::member::{Answer, Assignments, Identity, JoinPlan, Leave, Member, Report, Work};
 use super::requests;
 use super::settings::{GroupProtocol, GroupSettings, Subscription};
 use crate::client::cluster::lock;
@@ -199,7 +199,7 @@ impl MemberThread {
         &self,
         assignor: Assignor,
         candidates: &[Candidate],
-    ) -> Result<(Vec<(String, Vec<u8>)>, PartitionCounts), ClientError> {
+    ) -> Result<(Assignments, PartitionCounts), ClientError> {
         let topics = candidates.iter().flat_map(|one| &one.subscription.topics);
         let mut topics: Vec<Arc<str>> = topics.cloned().collect();
         topics.sort();
