@@ -1,44 +1,49 @@
-//! `klamm consume`: records of a topic as lines.
+//! `klamm consume`: records of topics as lines, alone or as a member of a group.
 
 mod format;
+mod group;
+mod printer;
 
-use std::collections::HashMap;
-use std::io::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::{Args, ValueEnum};
 
 use self::format::{LineFormat, RecordFormat};
+use self::group::GroupArgs;
+use self::printer::{Ends, Printer};
 use super::error::CliError;
-use super::output::Output;
 use super::target::ClusterArgs;
 use super::units;
-use crate::client::{
-    Admin, Cluster, ConsumedBatch, Consumer, ConsumerSettings, Isolation, OffsetSpec, StartAt,
-};
-use crate::model::{Offset, TimestampMs, TopicPartition};
+use crate::client::{Cluster, Consumer, ConsumerSettings, Isolation, StartAt};
+use crate::model::{TimestampMs, TopicPartition};
 
-/// Read records from a topic, one line each
+/// Read records from topics, one line each
 ///
 /// Starts with what arrives from now on and follows until interrupted, like `tail -f`. Say where
 /// to start with --from-beginning, --offset or --from-timestamp, and when to stop with --count or
 /// --exit-at-end. Reads every partition unless told otherwise; records of one partition come in
-/// order, partitions are interleaved. No consumer group is involved and nothing is committed.
+/// order, partitions are interleaved.
+///
+/// With --group it reads as a member of a consumer group: the partitions are shared with the other
+/// members, each goes on where the group has committed, and Ctrl-C commits once more and leaves.
+/// Without it nothing is shared and nothing is committed.
 #[derive(Args, Debug)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct ConsumeArgs {
-    /// The topic to read
-    topic: String,
+    /// The topics to read
+    #[arg(value_name = "TOPIC", required_unless_present = "matching")]
+    topics: Vec<String>,
     #[command(flatten)]
     start: StartArgs,
     /// Read only this partition; may be given several times
-    #[arg(short, long, value_name = "N")]
+    #[arg(short, long, value_name = "N", conflicts_with = "group")]
     partition: Vec<i32>,
     /// Stop after so many records
     #[arg(short = 'n', long, value_name = "N")]
     count: Option<u64>,
-    /// Stop at what was the end of the topic when the command began
+    /// Stop at what was the end of the topics when the command began; a member of a group at the
+    /// end of the partitions it is given
     #[arg(short, long)]
     exit_at_end: bool,
     /// Records of open and aborted transactions are shown (uncommitted) or held back (committed)
@@ -47,13 +52,15 @@ pub(super) struct ConsumeArgs {
     #[command(flatten)]
     format: FormatArgs,
     #[command(flatten)]
+    group: GroupArgs,
+    #[command(flatten)]
     cluster: ClusterArgs,
 }
 
 #[derive(Args, Debug)]
 #[group(multiple = false)]
 struct StartArgs {
-    /// Start with the oldest record
+    /// Start with the oldest record; with --group, in partitions it has committed nothing of
     #[arg(long)]
     from_beginning: bool,
     /// Start at this offset, or so many records before the end (-10), or at `earliest`, `latest`
@@ -98,18 +105,23 @@ Examples:
   klamm consume orders --from-timestamp -15m       the last quarter of an hour, and on
   klamm consume orders -p 0 -o 4711 -n 1 --json    one record with everything there is
   klamm consume orders -k : --timestamps --offsets
+  klamm consume orders audit --offsets             two topics: topic, partition, offset, value
+  klamm consume orders --group billing             as a member of the group billing
+  klamm consume orders -g billing --from-beginning -e          what billing has not read yet
+  klamm consume orders -g billing --group-protocol consumer    where the broker shares it out
   klamm consume old -e --from-beginning --json | klamm produce new --json      copy a topic";
 
 /// How long one wait for records lasts before the end is looked for again.
 const POLL_WAIT: Duration = Duration::from_millis(200);
 
 pub(super) fn run(args: ConsumeArgs) -> Result<(), CliError> {
+    if args.group.is_given() {
+        return group::run(args);
+    }
     let cluster = args.cluster.connect()?;
     let partitions = partitions(&cluster, &args)?;
-    let ends = match args.exit_at_end {
-        true => Some(end_offsets(&cluster, &partitions, args.isolation)?),
-        false => None,
-    };
+    let mut ends = Ends::new(args.exit_at_end, args.isolation.into());
+    ends.look_up(&cluster, &partitions)?;
     let assignment: Vec<_> = partitions
         .into_iter()
         .map(|p| (p, args.start.start_at()))
@@ -119,100 +131,56 @@ pub(super) fn run(args: ConsumeArgs) -> Result<(), CliError> {
         ..ConsumerSettings::default()
     };
     let consumer = Consumer::start(cluster, settings, &assignment)?;
-    let mut reading = Reading {
-        format: args.format.record_format(args.topic),
-        left: args.count.unwrap_or(u64::MAX),
-        ends,
-        output: Output::stdout(),
-    };
-    reading.run(consumer)
+    let several = args.topics.len() > 1;
+    let mut printer = Printer::new(args.format.record_format(several), args.count);
+    read(consumer, &mut printer, &mut ends)
 }
 
-/// A consumer on its way to stdout.
-struct Reading {
-    format: Box<dyn RecordFormat>,
-    left: u64,
-    ends: Option<HashMap<TopicPartition, Offset>>,
-    output: Output,
+fn read(mut consumer: Consumer, printer: &mut Printer, ends: &mut Ends) -> Result<(), CliError> {
+    ends.forget_reached(|partition| Some(consumer.position(partition)));
+    while !printer.is_full() && !ends.are_reached() {
+        if let Some(fetched) = consumer.poll(POLL_WAIT)? {
+            printer.show(&fetched, ends.of(&fetched.partition))?;
+        }
+        ends.forget_reached(|partition| Some(consumer.position(partition)));
+    }
+    Ok(())
 }
 
-impl Reading {
-    fn run(&mut self, mut consumer: Consumer) -> Result<(), CliError> {
-        self.forget_finished(&consumer);
-        while !self.is_done() {
-            if let Some(fetched) = consumer.poll(POLL_WAIT)? {
-                for batch in fetched.batches() {
-                    self.show(&fetched.partition, &batch?)?;
-                }
-                self.output.flush()?;
-            }
-            self.forget_finished(&consumer);
-        }
-        Ok(self.output.flush()?)
-    }
-
-    fn show(&mut self, partition: &TopicPartition, batch: &ConsumedBatch) -> Result<(), CliError> {
-        let end = match &self.ends {
-            Some(ends) => ends.get(partition).copied().unwrap_or(0),
-            None => Offset::MAX,
-        };
-        for record in batch.records() {
-            let record = record?;
-            if self.left == 0 || record.offset >= end {
-                break;
-            }
-            self.format
-                .write(&mut self.output, partition.partition, &record)?;
-            self.left -= 1;
-        }
-        Ok(())
-    }
-
-    fn is_done(&self) -> bool {
-        self.left == 0 || self.ends.as_ref().is_some_and(HashMap::is_empty)
-    }
-
-    fn forget_finished(&mut self, consumer: &Consumer) {
-        if let Some(ends) = &mut self.ends {
-            ends.retain(|partition, end| consumer.position(partition) < *end);
-        }
-    }
-}
-
-/// The partitions asked for, or all of the topic.
+/// The partitions asked for, or all of the topics.
 fn partitions(cluster: &Cluster, args: &ConsumeArgs) -> Result<Vec<TopicPartition>, CliError> {
-    let count = cluster.partition_count(&args.topic)?;
-    if let Some(beyond) = args.partition.iter().find(|p| !(0..count).contains(*p)) {
-        let message = format!("topic `{}` has no partition {beyond}", args.topic);
+    if !args.partition.is_empty() && args.topics.len() > 1 {
+        return Err(CliError::usage("--partition reads one topic, not several")
+            .with_cure("read each topic by a command of its own"));
+    }
+    let mut found = Vec::new();
+    for topic in &args.topics {
+        found.extend(partitions_of(cluster, topic, &args.partition)?);
+    }
+    Ok(found)
+}
+
+fn partitions_of(
+    cluster: &Cluster,
+    topic: &str,
+    wanted: &[i32],
+) -> Result<Vec<TopicPartition>, CliError> {
+    let count = cluster.partition_count(topic)?;
+    if let Some(beyond) = wanted.iter().find(|p| !(0..count).contains(*p)) {
+        let message = format!("topic `{topic}` has no partition {beyond}");
         let cure = format!("it has {count}: 0 to {}", count - 1);
         return Err(CliError::refused(message).with_cure(cure));
     }
-    let all: Vec<i32> = match args.partition.is_empty() {
+    let all: Vec<i32> = match wanted.is_empty() {
         true => (0..count).collect(),
-        false => args.partition.clone(),
+        false => wanted.to_vec(),
     };
-    let topic: Arc<str> = args.topic.as_str().into();
+    let topic: Arc<str> = topic.into();
     let of_topic = |partition| TopicPartition {
         topic: topic.clone(),
         partition,
     };
     Ok(all.into_iter().map(of_topic).collect())
-}
-
-fn end_offsets(
-    cluster: &Arc<Cluster>,
-    partitions: &[TopicPartition],
-    isolation: IsolationArg,
-) -> Result<HashMap<TopicPartition, Offset>, CliError> {
-    let asked: Vec<_> = partitions
-        .iter()
-        .map(|p| (p.clone(), OffsetSpec::Latest))
-        .collect();
-    let found = Admin::new(cluster.clone()).list_offsets(&asked, isolation.into())?;
-    found
-        .into_iter()
-        .map(|listed| Ok((listed.partition, listed.outcome?.offset)))
-        .collect()
 }
 
 impl StartArgs {
@@ -227,10 +195,11 @@ impl StartArgs {
 }
 
 impl FormatArgs {
-    fn record_format(self, topic: String) -> Box<dyn RecordFormat> {
+    fn record_format(self, several_topics: bool) -> Box<dyn RecordFormat> {
         match self.json {
-            true => Box::new(format::JsonFormat::new(topic)),
+            true => Box::new(format::JsonFormat),
             false => Box::new(LineFormat {
+                topics: several_topics,
                 offsets: self.offsets,
                 timestamps: self.timestamps,
                 headers: self.headers,
@@ -306,6 +275,18 @@ mod tests {
         assert!(parse("consume t --from-timestamp -15m").is_ok());
         assert!(parse("consume t --from-beginning --offset 3").is_err());
         assert!(parse("consume t --offset soon").is_err());
+    }
+
+    #[test]
+    fn a_group_excludes_what_it_decides_itself() {
+        assert!(parse("consume t -p 0 --group g").is_err());
+        assert!(parse("consume t --assignor range").is_err());
+        assert!(parse("consume t --no-commit").is_err());
+        assert!(parse("consume t --commit-interval 3s").is_err());
+        assert!(parse("consume t --group-protocol classic").is_err());
+        assert!(parse("consume").is_err());
+        assert!(parse("consume t u --group g --from-beginning -e").is_ok());
+        assert!(parse("consume --matching t.* --group g --group-protocol consumer").is_ok());
     }
 
     #[test]

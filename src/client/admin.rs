@@ -2,7 +2,6 @@
 
 mod committed;
 mod configs;
-mod consumer_protocol;
 mod coordinators;
 mod group_descriptions;
 mod groups;
@@ -19,6 +18,7 @@ use crate::protocol::message::describe_log_dirs::{
 };
 
 pub use committed::CommittedOffset;
+pub(super) use committed::{GROUPS_SINCE, STABLE_SINCE, committed_name, of_one_group};
 pub use configs::{ConfigChange, ConfigEntry, ConfigResource};
 pub use coordinators::{Coordinator, GroupOutcome};
 pub use group_descriptions::{GroupDescription, GroupMember};

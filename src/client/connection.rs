@@ -139,6 +139,18 @@ impl Connection {
         self.receive()
     }
 
+    /// Like [`Connection::call`], for a request that the broker answers in its own time.
+    pub(super) fn call_within<'a, R: Request<'a>>(
+        &mut self,
+        request: &R,
+        patience: Duration,
+    ) -> Result<Response, ClientError> {
+        assert!(self.expected.is_empty(), "a call among pipelined requests");
+        let sent = self.sender.send(request, &[])?;
+        let deadline = Instant::now() + patience;
+        self.receiver.receive(Expected { deadline, ..sent })
+    }
+
     /// Sends a request in the newest version that both sides speak. `bodies` are the record
     /// bytes it leaves places for, in order.
     pub fn send<'a, R: Request<'a>>(

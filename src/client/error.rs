@@ -159,6 +159,40 @@ pub enum ClientError {
         /// What was asked for.
         offset: i64,
     },
+    /// An offset of a partition that the group has given to somebody else, or is about to.
+    #[error(
+        "cannot commit {partition} for group `{group}`: the partition is no longer this member's; \
+         poll more often, or allow more time between polls"
+    )]
+    NotAssigned {
+        /// The group.
+        group: String,
+        /// The partition.
+        partition: TopicPartition,
+    },
+    /// No place to start, and no rule for one.
+    #[error(
+        "group `{group}` has committed no offset of {partition} that still exists, and no reset \
+         is allowed; commit one, or let it start at the earliest or latest record"
+    )]
+    NoCommittedOffset {
+        /// The group.
+        group: String,
+        /// The partition.
+        partition: TopicPartition,
+    },
+    /// A consumer whose membership ended with an error that was told before.
+    #[error("the consumer is no longer in group `{group}`: an earlier error has ended it")]
+    GroupEnded {
+        /// The group.
+        group: String,
+    },
+    /// Settings that do not go together.
+    #[error("{why}")]
+    Settings {
+        /// What does not fit, and what would.
+        why: String,
+    },
     /// Records that a partition cannot be consumed beyond.
     #[error("partition {partition} holds damaged records at offset {offset}: {why}")]
     Damaged {

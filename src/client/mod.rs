@@ -7,9 +7,10 @@
 //! - [`Cluster`]: bootstrap, metadata, leaders, retries; shared by everything below.
 //! - [`Producer`]: records into batches, batches to leaders, with retries and idempotence.
 //! - [`Consumer`]: assigned partitions from a position on, without a group.
+//! - [`GroupConsumer`]: the partitions a consumer group gives it, by either protocol.
 //! - [`Admin`]: topics, configs, offsets, groups.
 //!
-//! Not there yet: TLS, SASL, consumer groups, transactions, fetch sessions.
+//! Not there yet: TLS, SASL, transactions, fetch sessions.
 
 mod address;
 mod admin;
@@ -17,6 +18,7 @@ mod backoff;
 mod cluster;
 mod connection;
 mod consumer;
+mod consumer_protocol;
 mod error;
 mod metadata;
 mod producer;
@@ -34,6 +36,10 @@ pub use cluster::{AutoCreate, Cluster, ClusterSettings, Target};
 pub use connection::{
     Connection, ConnectionParts, ConnectionSettings, Expected, RequestSender, Response,
     ResponseReceiver,
+};
+pub use consumer::group::{
+    Assignor, GroupConsumer, GroupIdentity, GroupProtocol, GroupSettings, NoListener, OffsetReset,
+    RebalanceListener, Subscription,
 };
 pub use consumer::{ConsumedBatch, Consumer, ConsumerSettings, Fetched, Isolation, StartAt};
 pub use error::{ClientError, Refusal};

@@ -28,6 +28,7 @@ macro_rules! answered {
 answered! {
     api_versions: ApiVersionsRequest => ApiVersionsResponse,
     consumer_group_describe: ConsumerGroupDescribeRequest => ConsumerGroupDescribeResponse,
+    consumer_group_heartbeat: ConsumerGroupHeartbeatRequest => ConsumerGroupHeartbeatResponse,
     create_partitions: CreatePartitionsRequest => CreatePartitionsResponse,
     create_topics: CreateTopicsRequest => CreateTopicsResponse,
     delete_groups: DeleteGroupsRequest => DeleteGroupsResponse,
@@ -39,8 +40,10 @@ answered! {
     describe_log_dirs: DescribeLogDirsRequest => DescribeLogDirsResponse,
     fetch: FetchRequest => FetchResponse<'r>,
     find_coordinator: FindCoordinatorRequest => FindCoordinatorResponse,
+    heartbeat: HeartbeatRequest => HeartbeatResponse,
     incremental_alter_configs: IncrementalAlterConfigsRequest => IncrementalAlterConfigsResponse,
     init_producer_id: InitProducerIdRequest => InitProducerIdResponse,
+    join_group: JoinGroupRequest<'a> => JoinGroupResponse<'r>,
     leave_group: LeaveGroupRequest => LeaveGroupResponse,
     list_groups: ListGroupsRequest => ListGroupsResponse,
     list_offsets: ListOffsetsRequest => ListOffsetsResponse,
@@ -49,4 +52,5 @@ answered! {
     offset_delete: OffsetDeleteRequest => OffsetDeleteResponse,
     offset_fetch: OffsetFetchRequest => OffsetFetchResponse,
     produce: ProduceRequest<'a> => ProduceResponse<'r>,
+    sync_group: SyncGroupRequest<'a> => SyncGroupResponse<'r>,
 }

@@ -5,16 +5,24 @@ use std::io::{self, Write};
 use crate::cli::output::Output;
 use crate::cli::record_json::RecordLine;
 use crate::cli::units::Utc;
+use crate::model::TopicPartition;
 use crate::protocol::record::Record;
 
 /// A way to write one record.
 pub(super) trait RecordFormat {
     /// Writes the record, line end included.
-    fn write(&mut self, out: &mut Output, partition: i32, record: &Record<'_>) -> io::Result<()>;
+    fn write(
+        &mut self,
+        out: &mut Output,
+        partition: &TopicPartition,
+        record: &Record<'_>,
+    ) -> io::Result<()>;
 }
 
 /// Tab-separated columns, bytes as they are.
 pub(super) struct LineFormat {
+    /// Whether the offset's column begins with the topic, since there are several.
+    pub(super) topics: bool,
     pub(super) offsets: bool,
     pub(super) timestamps: bool,
     pub(super) headers: bool,
@@ -22,7 +30,12 @@ pub(super) struct LineFormat {
 }
 
 impl RecordFormat for LineFormat {
-    fn write(&mut self, out: &mut Output, partition: i32, record: &Record<'_>) -> io::Result<()> {
+    fn write(
+        &mut self,
+        out: &mut Output,
+        partition: &TopicPartition,
+        record: &Record<'_>,
+    ) -> io::Result<()> {
         self.write_to(out, partition, record)
     }
 }
@@ -31,11 +44,14 @@ impl LineFormat {
     fn write_to(
         &self,
         out: &mut impl Write,
-        partition: i32,
+        partition: &TopicPartition,
         record: &Record<'_>,
     ) -> io::Result<()> {
+        if self.offsets && self.topics {
+            write!(out, "{}\t", partition.topic)?;
+        }
         if self.offsets {
-            write!(out, "{partition}\t{}\t", record.offset)?;
+            write!(out, "{}\t{}\t", partition.partition, record.offset)?;
         }
         if self.timestamps {
             write!(out, "{}\t", Utc(record.timestamp))?;
@@ -68,21 +84,18 @@ fn write_headers(out: &mut impl Write, record: &Record<'_>) -> io::Result<()> {
 }
 
 /// One JSON object a line.
-pub(super) struct JsonFormat {
-    topic: String,
-}
-
-impl JsonFormat {
-    pub(super) fn new(topic: String) -> Self {
-        Self { topic }
-    }
-}
+pub(super) struct JsonFormat;
 
 impl RecordFormat for JsonFormat {
-    fn write(&mut self, out: &mut Output, partition: i32, record: &Record<'_>) -> io::Result<()> {
+    fn write(
+        &mut self,
+        out: &mut Output,
+        partition: &TopicPartition,
+        record: &Record<'_>,
+    ) -> io::Result<()> {
         let line = RecordLine {
-            topic: &self.topic,
-            partition,
+            topic: &partition.topic,
+            partition: partition.partition,
             offset: record.offset,
             timestamp: record.timestamp,
             key: record.key,
@@ -104,12 +117,17 @@ mod tests {
         let batch = Batches::new(&bytes).next().unwrap();
         let record = batch.records().next().unwrap().unwrap();
         let mut out = Vec::new();
-        format.write_to(&mut out, 3, &record).unwrap();
+        let partition = TopicPartition {
+            topic: "t".into(),
+            partition: 3,
+        };
+        format.write_to(&mut out, &partition, &record).unwrap();
         String::from_utf8(out).unwrap()
     }
 
     fn plain() -> LineFormat {
         LineFormat {
+            topics: false,
             offsets: false,
             timestamps: false,
             headers: false,
@@ -140,6 +158,7 @@ mod tests {
             },
         ];
         let format = LineFormat {
+            topics: false,
             offsets: true,
             timestamps: true,
             headers: true,

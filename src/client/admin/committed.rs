@@ -34,9 +34,9 @@ pub struct CommittedOffset {
 }
 
 /// The version of OffsetFetch that leaves out what open transactions have committed (KIP-447).
-const STABLE_SINCE: i16 = 7;
+pub(in crate::client) const STABLE_SINCE: i16 = 7;
 /// The version of OffsetFetch that takes several groups (KIP-709).
-const GROUPS_SINCE: i16 = 8;
+pub(in crate::client) const GROUPS_SINCE: i16 = 8;
 
 impl Admin {
     /// Every offset that a group has committed, by partition.
@@ -211,7 +211,7 @@ fn fetch_request(group: &str, require_stable: bool, version: i16) -> OffsetFetch
 }
 
 /// The group's error code and topics, as the versions with several groups have them.
-fn of_one_group(
+pub(in crate::client) fn of_one_group(
     response: OffsetFetchResponse,
     version: i16,
 ) -> (i16, Vec<OffsetFetchResponseTopics>) {
@@ -261,7 +261,11 @@ fn fetched_offset(
 }
 
 /// The name of a topic in the answer to a commit, which version 10 leaves to its id.
-fn committed_name(topics: &[OffsetCommitRequestTopic], name: String, id: Uuid) -> Arc<str> {
+pub(in crate::client) fn committed_name(
+    topics: &[OffsetCommitRequestTopic],
+    name: String,
+    id: Uuid,
+) -> Arc<str> {
     if id.is_zero() {
         return name.into();
     }

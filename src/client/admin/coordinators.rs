@@ -100,6 +100,19 @@ impl Admin {
         })
     }
 
+    /// The coordinator of one group, asked once.
+    pub(in crate::client) fn find_coordinator_once(
+        &self,
+        group: &str,
+        refresh: bool,
+    ) -> Result<Coordinator, ClientError> {
+        let found = self.find_coordinators_once(&[group.to_owned()], refresh)?;
+        let found = found.into_iter().next();
+        found
+            .ok_or_else(|| left_out("find the coordinator"))?
+            .outcome
+    }
+
     pub(super) fn patience(&self) -> Duration {
         self.cluster.settings().deadline
     }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::Admin;
-use super::consumer_protocol::{self, assigned_partitions};
 use super::coordinators::{Coordinator, GroupOutcome};
+use crate::client::consumer_protocol::{self, assigned_partitions};
 use crate::client::error::Refusal;
 use crate::client::{ClientError, Connection};
 use crate::model::TopicPartition;

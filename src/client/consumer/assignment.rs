@@ -14,6 +14,8 @@ pub(super) struct Assigned {
     pub(super) partition: TopicPartition,
     pub(super) topic_id: Uuid,
     pub(super) position: Offset,
+    /// Which assignment of the partition this is; what is fetched for an earlier one is stale.
+    pub(super) ticket: u64,
 }
 
 /// All partitions asked of one broker.
@@ -44,6 +46,12 @@ impl Assignment {
     /// Adds partitions.
     pub(super) fn add(&mut self, more: Vec<Assigned>) {
         self.partitions.extend(more);
+    }
+
+    /// Takes partitions away.
+    pub(super) fn remove(&mut self, partitions: &[TopicPartition]) {
+        self.partitions
+            .retain(|assigned| !partitions.contains(&assigned.partition));
     }
 
     /// Whether there is nothing to ask for.
@@ -150,6 +158,7 @@ mod tests {
             },
             topic_id: Uuid::from_u128(300),
             position: 5,
+            ticket: 0,
         };
         let mut assignment = Assignment::default();
         assignment.add(vec![of(0), of(1)]);

@@ -1,12 +1,15 @@
-//! A consumer of assigned partitions: no group, no commits.
+//! A consumer of assigned partitions: no group, no commits; [`group`] puts one of them to the
+//! service of a consumer group.
 
 mod aborted;
 mod assignment;
 mod fetched;
+pub(super) mod group;
 mod start;
+mod steering;
 mod worker;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant};
@@ -19,6 +22,7 @@ use crate::model::{NodeId, Offset, TimestampMs, TopicPartition};
 use crate::protocol::error_code::ErrorCode;
 
 pub use fetched::{ConsumedBatch, Fetched};
+use steering::Waker;
 
 /// How a consumer fetches.
 #[derive(Clone, Debug)]
@@ -99,7 +103,23 @@ pub struct Consumer {
     sender: SyncSender<Event>,
     positions: HashMap<TopicPartition, Offset>,
     homes: HashMap<TopicPartition, NodeId>,
+    /// Of each partition that is being fetched, its newest assignment.
+    tickets: HashMap<TopicPartition, u64>,
+    tickets_given: u64,
+    paused: HashSet<TopicPartition>,
     homeless: Homeless,
+    /// How long a partition may be without a leader.
+    patience: Duration,
+}
+
+/// What a poll brings.
+#[derive(Debug)]
+enum Polled {
+    Fetched(Fetched),
+    /// The partition's position is where no record is; it is no longer fetched.
+    OutOfRange(TopicPartition),
+    /// Somebody else wants the caller's attention, or the time is over.
+    Nothing,
 }
 
 /// Partitions whose leader is to be found.
@@ -136,6 +156,7 @@ impl Consumer {
             last_error: None,
         };
         let mut consumer = Self {
+            patience: cluster.settings().deadline,
             cluster,
             settings,
             workers: HashMap::new(),
@@ -143,6 +164,9 @@ impl Consumer {
             sender,
             positions: starts.into_iter().collect(),
             homes: HashMap::new(),
+            tickets: HashMap::new(),
+            tickets_given: 0,
+            paused: HashSet::new(),
             homeless,
         };
         consumer.find_homes(now)?;
@@ -156,6 +180,20 @@ impl Consumer {
     pub fn poll(&mut self, wait: Duration) -> Result<Option<Fetched>, ClientError> {
         let deadline = Instant::now() + wait;
         loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.poll_once(left)? {
+                Polled::Fetched(fetched) => return Ok(Some(fetched)),
+                Polled::OutOfRange(partition) => self.go_back_in_range(partition)?,
+                Polled::Nothing if Instant::now() >= deadline => return Ok(None),
+                Polled::Nothing => {}
+            }
+        }
+    }
+
+    /// The next thing that happens, within so long.
+    fn poll_once(&mut self, wait: Duration) -> Result<Polled, ClientError> {
+        let deadline = Instant::now() + wait;
+        loop {
             let now = Instant::now();
             if self.homeless.is_due(now) {
                 self.find_homes(now)?;
@@ -165,23 +203,43 @@ impl Consumer {
                 .events
                 .recv_timeout(until.saturating_duration_since(now))
             {
-                Ok(Event::Fetched(fetched)) => {
-                    self.positions
-                        .insert(fetched.partition.clone(), fetched.next_offset);
-                    return Ok(Some(fetched));
+                Ok(Event::Woken) => return Ok(Polled::Nothing),
+                Ok(event) => match self.on_event(event)? {
+                    Polled::Nothing => {}
+                    polled => return Ok(polled),
+                },
+                Err(RecvTimeoutError::Timeout) if Instant::now() >= deadline => {
+                    return Ok(Polled::Nothing);
                 }
-                Ok(Event::Lost(partition, error)) => self.on_lost(vec![partition], error)?,
-                Ok(Event::Ended(node, error)) => {
-                    self.workers.remove(&node);
-                    let lost = self.homes.iter().filter(|(_, home)| **home == node);
-                    let lost = lost.map(|(partition, _)| partition.clone()).collect();
-                    self.on_lost(lost, error)?;
-                }
-                Err(RecvTimeoutError::Timeout) if Instant::now() >= deadline => return Ok(None),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => unreachable!("we hold a sender ourselves"),
             }
         }
+    }
+
+    fn on_event(&mut self, event: Event) -> Result<Polled, ClientError> {
+        match event {
+            Event::Fetched(fetched, ticket) if self.is_current(&fetched.partition, ticket) => {
+                let position = self.positions.get_mut(&fetched.partition);
+                *position.expect("what is fetched has a position") = fetched.next_offset;
+                return Ok(Polled::Fetched(fetched));
+            }
+            Event::Lost(partition, ticket, error) if self.is_current(&partition, ticket) => {
+                return self.on_lost(vec![partition], error);
+            }
+            Event::Fetched(..) | Event::Lost(..) | Event::Woken => {}
+            Event::Ended(node, error) => {
+                self.workers.remove(&node);
+                let lost = self.homes.iter().filter(|(_, home)| **home == node);
+                let lost = lost.map(|(partition, _)| partition.clone()).collect();
+                return self.on_lost(lost, error);
+            }
+        }
+        Ok(Polled::Nothing)
+    }
+
+    fn is_current(&self, partition: &TopicPartition, ticket: u64) -> bool {
+        self.tickets.get(partition) == Some(&ticket)
     }
 
     /// The offset after the last batch that was given out.
@@ -194,25 +252,28 @@ impl Consumer {
         &mut self,
         partitions: Vec<TopicPartition>,
         error: ClientError,
-    ) -> Result<(), ClientError> {
+    ) -> Result<Polled, ClientError> {
         for partition in &partitions {
             self.homes.remove(partition);
+            self.tickets.remove(partition);
         }
         if error.code() == Some(ErrorCode::OffsetOutOfRange) {
-            let lost: Vec<_> = partitions
-                .iter()
-                .map(|p| (p.clone(), self.position(p)))
-                .collect();
-            let back = start::back_in_range(&self.cluster, &lost)?;
-            self.positions.extend(back);
-            self.homeless.add(partitions, None);
-            return Ok(());
+            let lost = partitions.into_iter().next();
+            return Ok(lost.map_or(Polled::Nothing, Polled::OutOfRange));
         }
         if !error.is_retriable() {
             return Err(error);
         }
         log::debug!("consumer lost {} partitions: {error}", partitions.len());
         self.homeless.add(partitions, Some(error));
+        Ok(Polled::Nothing)
+    }
+
+    fn go_back_in_range(&mut self, partition: TopicPartition) -> Result<(), ClientError> {
+        let lost = [(partition.clone(), self.position(&partition))];
+        let back = start::back_in_range(&self.cluster, &lost)?;
+        self.positions.extend(back);
+        self.homeless.add(vec![partition], None);
         Ok(())
     }
 
@@ -226,19 +287,23 @@ impl Consumer {
         for partition in std::mem::take(&mut self.homeless.partitions) {
             let leader = metadata.leader(&partition);
             match leader.zip(metadata.topic(&partition.topic)) {
-                Some((leader, topic)) => found.entry(leader).or_default().push(Assigned {
-                    position: self.position(&partition),
-                    partition,
-                    topic_id: topic.id,
-                }),
+                Some((leader, topic)) => {
+                    self.tickets_given += 1;
+                    self.tickets.insert(partition.clone(), self.tickets_given);
+                    found.entry(leader).or_default().push(Assigned {
+                        position: self.position(&partition),
+                        partition,
+                        topic_id: topic.id,
+                        ticket: self.tickets_given,
+                    });
+                }
                 None => self.homeless.partitions.push(partition),
             }
         }
         for (node, assigned) in found {
             self.settle(node, assigned);
         }
-        let patience = self.cluster.settings().deadline;
-        self.homeless.after_attempt(now, patience)
+        self.homeless.after_attempt(now, self.patience)
     }
 
     fn refresh(&self) -> Result<(), ClientError> {

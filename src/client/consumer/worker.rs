@@ -16,18 +16,27 @@ use crate::protocol::message::fetch::FetchResponse;
 /// What a worker tells the consumer.
 #[derive(Debug)]
 pub(super) enum Event {
-    /// Records of one partition.
-    Fetched(Fetched),
-    /// The worker no longer fetches this partition.
-    Lost(TopicPartition, ClientError),
+    /// Records of one partition, fetched under this ticket.
+    Fetched(Fetched, u64),
+    /// The worker no longer fetches this partition, assigned under this ticket.
+    Lost(TopicPartition, u64, ClientError),
     /// The worker has ended; whatever was assigned to it must find another one.
     Ended(NodeId, ClientError),
+    /// Somebody wants the consumer's attention.
+    Woken,
+}
+
+/// What a worker is told.
+#[derive(Debug)]
+enum Order {
+    Assign(Vec<Assigned>),
+    Remove(Vec<TopicPartition>),
 }
 
 /// The consumer's side of a worker.
 #[derive(Debug)]
 pub(super) struct Worker {
-    assign: Option<mpsc::Sender<Vec<Assigned>>>,
+    orders: Option<mpsc::Sender<Order>>,
     closer: Closer,
     thread: Option<JoinHandle<()>>,
 }
@@ -42,7 +51,7 @@ impl Worker {
     ) -> Result<Self, ClientError> {
         let connection = cluster.open(node)?;
         let closer = connection.closer()?;
-        let (assign, assigned) = mpsc::channel();
+        let (sender, orders) = mpsc::channel();
         let fetcher = Fetcher {
             node,
             connection,
@@ -51,9 +60,9 @@ impl Worker {
             events,
         };
         let thread = std::thread::Builder::new().name(format!("consumer-node-{node}"));
-        let thread = thread.spawn(move || fetcher.run(&assigned));
+        let thread = thread.spawn(move || fetcher.run(&orders));
         Ok(Self {
-            assign: Some(assign),
+            orders: Some(sender),
             closer,
             thread: Some(thread.expect("the system can start a thread")),
         })
@@ -61,8 +70,17 @@ impl Worker {
 
     /// Gives it partitions; a worker that has ended tells so in an event.
     pub(super) fn assign(&self, assigned: Vec<Assigned>) {
-        if let Some(assign) = &self.assign {
-            let _ = assign.send(assigned);
+        self.order(Order::Assign(assigned));
+    }
+
+    /// Takes partitions from it; an answer that is on its way may still hold records of them.
+    pub(super) fn remove(&self, partitions: Vec<TopicPartition>) {
+        self.order(Order::Remove(partitions));
+    }
+
+    fn order(&self, order: Order) {
+        if let Some(orders) = &self.orders {
+            let _ = orders.send(order);
         }
     }
 }
@@ -71,7 +89,7 @@ impl Drop for Worker {
     /// Ends the thread without waiting for it: it may be waiting for room among the events, which
     /// go away with the consumer.
     fn drop(&mut self) {
-        self.assign.take();
+        self.orders.take();
         self.closer.close();
         self.thread.take();
     }
@@ -89,16 +107,17 @@ struct Fetcher {
 struct Gone;
 
 impl Fetcher {
-    fn run(mut self, assigned: &Receiver<Vec<Assigned>>) {
+    fn run(mut self, orders: &Receiver<Order>) {
         loop {
+            while let Ok(order) = orders.try_recv() {
+                self.obey(order);
+            }
             if self.assignment.is_empty() {
-                match assigned.recv() {
-                    Ok(more) => self.assignment.add(more),
+                match orders.recv() {
+                    Ok(order) => self.obey(order),
                     Err(_) => return,
                 }
-            }
-            while let Ok(more) = assigned.try_recv() {
-                self.assignment.add(more);
+                continue;
             }
             match self.fetch() {
                 Ok(Ok(())) => {}
@@ -109,6 +128,13 @@ impl Fetcher {
                     return;
                 }
             }
+        }
+    }
+
+    fn obey(&mut self, order: Order) {
+        match order {
+            Order::Assign(more) => self.assignment.add(more),
+            Order::Remove(partitions) => self.assignment.remove(&partitions),
         }
     }
 
@@ -137,17 +163,20 @@ impl Fetcher {
                 fetch_offset,
                 data,
                 bytes,
-            } => self.tell(Event::Fetched(Fetched::new(
-                assigned.partition,
-                fetch_offset,
-                assigned.position,
-                data,
-                response.share(bytes),
-                &self.settings,
-            ))),
+            } => {
+                let fetched = Fetched::new(
+                    assigned.partition,
+                    fetch_offset,
+                    assigned.position,
+                    data,
+                    response.share(bytes),
+                    &self.settings,
+                );
+                self.tell(Event::Fetched(fetched, assigned.ticket))
+            }
             Part::Refused(assigned, refusal) => {
                 let error = refusal.of(format!("fetch {}", assigned.partition));
-                self.tell(Event::Lost(assigned.partition, error))
+                self.tell(Event::Lost(assigned.partition, assigned.ticket, error))
             }
             Part::Damaged(assigned, error) => {
                 let error = ClientError::Damaged {
@@ -155,7 +184,7 @@ impl Fetcher {
                     offset: assigned.position,
                     why: error.to_string(),
                 };
-                self.tell(Event::Lost(assigned.partition, error))
+                self.tell(Event::Lost(assigned.partition, assigned.ticket, error))
             }
         }
     }
