@@ -114,7 +114,8 @@ impl Model {
         match self.dice.below(100) {
             0..4 => self.add_new(),
             4..7 => self.add_old(),
-            7..9 => self.leave_new(),
+            7 => self.leave_new(),
+            8 => self.bounce(),
             9..11 => self.leave_old(),
             11..13 => self.crash(),
             13..15 => self.change_topics(),
@@ -139,6 +140,8 @@ impl Model {
         let topics: &[&str] = [&["a"][..], &["a", "b"], &["b"]][self.dice.below(3)];
         let mut consumer = Consumer::new(&format!("new{}", self.born), topics);
         consumer.regex = (self.dice.below(3) == 0).then(|| "[ac]".into());
+        consumer.instance_id =
+            (self.dice.below(3) == 0).then(|| format!("instance{}", self.born).into());
         self.new.push(New {
             consumer,
             waits: None,
@@ -166,6 +169,24 @@ impl Model {
             self.bench
                 .call(Call::ConsumerHeartbeat(GROUP.into(), gone.request()));
         }
+    }
+
+    /// A static member is started anew: it leaves for a while, and is back under another id.
+    fn bounce(&mut self) {
+        let Some(one) = self.pick_new() else {
+            return;
+        };
+        let one = &mut self.new[one];
+        if one.consumer.instance_id.is_none() || one.consumer.epoch <= 0 {
+            return;
+        }
+        one.consumer.epoch = -2;
+        let call = Call::ConsumerHeartbeat(GROUP.into(), one.consumer.request());
+        self.bench.call(call);
+        self.born += 1;
+        one.consumer.begin_anew();
+        one.consumer.id = format!("new{}", self.born).into();
+        one.waits = None;
     }
 
     fn leave_old(&mut self) {
