@@ -65,12 +65,14 @@ fn expect(assignor: Assignor, spec: &GroupSpec, expected: &[(&str, TopicPartitio
 /// to it; nothing else has any; the lists are as [`TopicPartitions`] has them.
 fn check_complete(spec: &GroupSpec, assignment: &Assignment) {
     assert!(spec.members.keys().eq(assignment.keys()));
+    let members = spec.members.values();
+    let subscribed: BTreeSet<Uuid> = members
+        .flat_map(|member| member.subscription.topic_ids().iter().copied())
+        .collect();
     let mut unowned: BTreeSet<(Uuid, i32)> = BTreeSet::new();
-    for member in spec.members.values() {
-        for &topic_id in member.subscription.topic_ids() {
-            let indexes = 0..spec.topics[&topic_id] as i32;
-            unowned.extend(indexes.map(|index| (topic_id, index)));
-        }
+    for topic_id in subscribed {
+        let indexes = 0..spec.topics[&topic_id] as i32;
+        unowned.extend(indexes.map(|index| (topic_id, index)));
     }
     for (id, owned) in assignment {
         for (&topic_id, indexes) in owned.iter() {

@@ -23,6 +23,9 @@ use crate::coordinator::group::embedded::{
 use crate::coordinator::group::record::GroupRecord;
 use crate::model::TimestampMs;
 
+/// What each member offers, by its id.
+pub type Offers = BTreeMap<Arc<str>, Vec<Protocol>>;
+
 /// The records that a classic group is as a consumer group; `None` if its members' words cannot be
 /// understood.
 pub fn upgraded(
@@ -61,7 +64,7 @@ pub fn downgraded(
     except: Option<&str>,
     topics: &dyn Topics,
     now: TimestampMs,
-) -> Option<(Snapshot, BTreeMap<Arc<str>, Vec<Protocol>>)> {
+) -> Option<(Snapshot, Offers)> {
     let chosen = common_protocol(group, except)?;
     let mut offers = BTreeMap::new();
     let mut members = Vec::new();

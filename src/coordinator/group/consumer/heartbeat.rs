@@ -87,9 +87,16 @@ pub struct Pending {
 ///
 /// # Errors
 /// `INVALID_REQUEST`, `UNSUPPORTED_ASSIGNOR`.
-pub fn check(request: &HeartbeatRequest, assignors: &[Assignor]) -> Result<(), Refused> {
+pub fn check(
+    group: &str,
+    request: &HeartbeatRequest,
+    assignors: &[Assignor],
+) -> Result<(), Refused> {
     let invalid = |message: &str| Err(refused(ErrorCode::InvalidRequest, message.to_owned()));
     let is_blank = |text: &str| text.trim().is_empty();
+    if is_blank(group) {
+        return invalid("GroupId can't be empty.");
+    }
     if is_blank(&request.member_id) {
         return invalid("MemberId can't be empty.");
     }

@@ -82,7 +82,7 @@ impl Cluster {
 
     fn plan(&mut self, request: HeartbeatRequest, tx: &mut Tx) -> Result<Told, Refused> {
         let Self { group, topics, .. } = self;
-        check(&request, &[Assignor::Uniform, Assignor::Range])?;
+        check("g", &request, &[Assignor::Uniform, Assignor::Range])?;
         if request.epoch < 0 {
             check_leave(group, &request)?;
             match request.epoch {

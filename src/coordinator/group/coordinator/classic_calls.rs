@@ -36,7 +36,7 @@ impl Coordinator {
         }
     }
 
-    /// A consumer group that nobody is in makes room.
+    /// A consumer group that nobody is in, or that nobody stays in, makes room.
     pub(super) fn join_classic(
         &mut self,
         ticket: Ticket,
@@ -49,12 +49,21 @@ impl Coordinator {
         if is_new && !request.member_id.is_empty() {
             return refuse_join(ticket, request.member_id, ErrorCode::UnknownMemberId, turn);
         }
+        let dropped = match is_new {
+            true => self.drop_consumer_group(&id, now),
+            false => None,
+        };
         if is_new {
-            self.drop_consumer_group(&id, now, turn);
             self.new_classic(id.clone(), now);
             // That there is such a group is in the log from its first member on; of the member
             // nothing is yet.
             self.with_classic(&id, now, turn, |_, _| Append::Group);
+        }
+        if let Some((mut records, undo)) = dropped {
+            // The one goes and the other comes in one batch.
+            let write = turn.writes.last_mut().expect("a new group is written");
+            records.append(&mut write.records);
+            (write.records, write.undo) = (records, Some(vec![undo]));
         }
         self.with_classic(&id, now, turn, |group, cx| group.join(ticket, request, cx));
     }

@@ -33,12 +33,14 @@ impl Coordinator {
     ) {
         let member_id = request.member_id.clone();
         let done =
-            check(&request, &self.config.consumer.assignors).and_then(|()| match request.epoch {
-                LEAVES | LEFT_FOR_A_WHILE => {
-                    self.consumer_leave(ticket, id, &request, topics, now, turn)
+            check(id, &request, &self.config.consumer.assignors).and_then(|()| {
+                match request.epoch {
+                    LEAVES | LEFT_FOR_A_WHILE => {
+                        self.consumer_leave(ticket, id, &request, topics, now, turn)
+                    }
+                    _ if self.consumer_steady(ticket, id, &request, now, turn) => Ok(()),
+                    _ => self.consumer_step(ticket, id, request, topics, now, turn),
                 }
-                _ if self.consumer_steady(ticket, id, &request, now, turn) => Ok(()),
-                _ => self.consumer_step(ticket, id, request, topics, now, turn),
             });
         if let Err(refused) = done {
             let answer = ConsumerHeartbeatAnswer::refused(member_id, refused);

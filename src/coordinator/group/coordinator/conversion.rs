@@ -116,7 +116,8 @@ impl Coordinator {
         let mut group = classic::Group::restored(id.clone(), snapshot, &mut cx);
         group.take_offers(offers);
         group.resume(&mut cx);
-        self.groups.insert(id.clone(), Group::Classic(group));
+        self.groups
+            .insert(id.clone(), Group::Classic(Box::new(group)));
         turn.writes.push(Write {
             records,
             then,
@@ -126,18 +127,23 @@ impl Coordinator {
         Ok(())
     }
 
-    /// A consumer group goes, to make room for a classic one.
-    pub(super) fn drop_consumer_group(&mut self, id: &Arc<str>, now: TimestampMs, turn: &mut Turn) {
+    /// A consumer group goes, to make room for a classic one: what the log is to hear of that, and
+    /// what takes it back.
+    pub(super) fn drop_consumer_group(
+        &mut self,
+        id: &Arc<str>,
+        now: TimestampMs,
+    ) -> Option<(Vec<GroupRecord>, Undo)> {
+        let Some(Group::Consumer(_)) = self.groups.get(id) else {
+            return None;
+        };
         let Some(Group::Consumer(live)) = self.groups.remove(id) else {
-            return;
+            unreachable!("it was just seen");
         };
         let records = live.group.tombstones();
-        let (_, mut cx) = self.open(id, now, &mut turn.answers);
+        let mut nobody = Vec::new();
+        let (_, mut cx) = self.open(id, now, &mut nobody);
         let before = Saved::Consumer(Box::new(live.end(&mut cx)));
-        turn.writes.push(Write {
-            records,
-            then: Then::Nothing,
-            undo: Some(vec![Undo::Swap(id.clone(), Some(before))]),
-        });
+        Some((records, Undo::Swap(id.clone(), Some(before))))
     }
 }

@@ -12,7 +12,7 @@ use crate::protocol::error_code::ErrorCode;
 /// A group of either protocol.
 #[derive(Debug)]
 pub(super) enum Group {
-    Classic(classic::Group),
+    Classic(Box<classic::Group>),
     Consumer(Box<Live>),
 }
 

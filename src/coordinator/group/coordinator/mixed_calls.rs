@@ -58,10 +58,10 @@ impl Coordinator {
             && self.config.consumer.migration.downgrades()
         {
             // The last of the new protocol comes back as one of the classic protocol.
-            match members {
-                1 => self.drop_consumer_group(&id, now, turn),
-                _ => drop(self.downgrade(&id, &old, Then::Nothing, topics, now, turn)),
+            if members == 1 {
+                return self.join_classic(ticket, id, request, now, turn);
             }
+            drop(self.downgrade(&id, &old, Then::Nothing, topics, now, turn));
         }
         match self.groups.get(&id) {
             Some(Group::Consumer(_)) => {

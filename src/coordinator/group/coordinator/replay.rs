@@ -94,7 +94,7 @@ impl Coordinator {
         let mut nobody = Vec::new();
         let (_, mut cx) = self.open(&id, now, &mut nobody);
         let group = classic::Group::new(id.clone(), &mut cx);
-        self.groups.insert(id, Group::Classic(group));
+        self.groups.insert(id, Group::Classic(Box::new(group)));
     }
 
     /// A commit of nobody's makes a group that only holds offsets.
@@ -131,7 +131,8 @@ impl Coordinator {
         if let Some(value) = value {
             let (_, mut cx) = self.open(&id, now, &mut nobody);
             let group = classic::Group::restored(id.clone(), stored::snapshot(value), &mut cx);
-            self.groups.insert(id.clone(), Group::Classic(group));
+            self.groups
+                .insert(id.clone(), Group::Classic(Box::new(group)));
         }
         Some(Undo::Swap(id, before))
     }
@@ -199,7 +200,8 @@ impl Coordinator {
             } => {
                 let (_, mut cx) = self.open(&id, now, &mut turn.answers);
                 let group = classic::Group::restored(id.clone(), snapshot, &mut cx);
-                self.groups.insert(id.clone(), Group::Classic(group));
+                self.groups
+                    .insert(id.clone(), Group::Classic(Box::new(group)));
                 self.with_classic(&id, now, turn, |group, cx| {
                     group.resume(cx);
                     match was_rebalancing {

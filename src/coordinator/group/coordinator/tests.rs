@@ -4,3 +4,4 @@
 mod bench;
 mod consumers;
 mod mixed;
+mod model;
