@@ -29,10 +29,11 @@ pub fn run_commits(
     workload.check()?;
     let ground = Ground::new(cluster, "commits", workload.partitions, workload.groups)?;
     let report = commit(&ground, workload, run, observer);
-    if !keep {
-        ground.clear()?;
-    }
-    report
+    let cleared = match keep {
+        true => Ok(()),
+        false => ground.clear(),
+    };
+    report.and_then(|report| cleared.map(|()| report))
 }
 
 fn commit(

@@ -8,7 +8,7 @@ use crate::bench::BenchError;
 use crate::bench::answers::refused;
 use crate::bench::frames::{FetchBounds, FetchFrame, Route};
 use crate::protocol::api_key::ApiKey;
-use crate::protocol::message::fetch::FetchResponse;
+use crate::protocol::message::fetch::{FetchResponse, PartitionData};
 use crate::protocol::record::Batches;
 
 /// As Kafka's consumers ask.
@@ -94,26 +94,9 @@ impl Fetcher {
             .flat_map(|topic| &topic.partitions)
         {
             refused(data.partition_index, data.error_code)?;
-            let place = self.places.iter_mut();
-            let Some(place) = place
-                .into_iter()
-                .find(|p| p.partition == data.partition_index)
-            else {
-                continue;
-            };
-            let owner = Owner {
-                member: self.member,
-                stretch: place.stretch,
-            };
-            let bytes = data.records.and_then(|records| records.bytes());
-            for batch in Batches::new(bytes.unwrap_or_default()) {
-                let (offset, next) = (batch.header.base_offset, batch.header.next_offset());
-                // The answer may be to what was asked before the partition was given up and
-                // taken again.
-                if next > place.position && offset <= place.position {
-                    pauses.on_records(place.partition, owner, place.position, next, now_us);
-                    place.position = next;
-                }
+            let mut places = self.places.iter_mut();
+            if let Some(place) = places.find(|place| place.partition == data.partition_index) {
+                place.take(self.member, data, now_us, pauses);
             }
         }
         self.ask()
@@ -133,5 +116,23 @@ impl Fetcher {
         let version = self.route.fetch_version;
         self.link
             .send_bytes(&mut frame.bytes, ApiKey::Fetch, version, 0)
+    }
+}
+
+impl Place {
+    fn take(&mut self, member: u32, data: &PartitionData<'_>, now_us: u64, pauses: &mut Pauses) {
+        let owner = Owner {
+            member,
+            stretch: self.stretch,
+        };
+        let bytes = data.records.and_then(|records| records.bytes());
+        for batch in Batches::new(bytes.unwrap_or_default()) {
+            let (offset, next) = (batch.header.base_offset, batch.header.next_offset());
+            // The answer may be to what was asked before the partition was given up and taken again.
+            if next > self.position && offset <= self.position {
+                pauses.on_records(self.partition, owner, self.position, next, now_us);
+                self.position = next;
+            }
+        }
     }
 }

@@ -45,7 +45,10 @@ impl Ground {
         let name = format!("bench-{kind}-{:08x}", fastrand::u32(..));
         let topic = BenchTopic::create(cluster, &name, partitions, Vec::new())?;
         let groups = group_names(&name, groups);
-        let coordinators = coordinators(cluster, &groups)?;
+        let coordinators = coordinators(cluster, &groups).inspect_err(|_| {
+            // The reason is told; a topic that stays besides is not worth another.
+            let _ = topic.delete();
+        })?;
         Ok(Self {
             cluster: cluster.clone(),
             topic,

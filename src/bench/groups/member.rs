@@ -163,34 +163,40 @@ impl Member {
         if self.due_us().is_none_or(|due_us| due_us > now_us) {
             return Ok(());
         }
-        match (self.script.wanted(), &self.script) {
-            (Wanted::Heartbeat, _) => self.stay(now_us),
-            (Wanted::Commit, script) => {
-                let request = commit_request(script, self.topic_id, &self.read);
+        match self.script.wanted() {
+            Wanted::Heartbeat => self.stay(now_us),
+            Wanted::Commit => {
+                let request = commit_request(&self.script, self.topic_id, &self.read);
                 self.link.ask(&request, now_us)
             }
-            (Wanted::Positions, script) => {
-                let membership = script.membership();
-                let member = match script {
-                    Script::Classic(_) => None,
-                    Script::Consumer(_) => Some(script.identity()),
-                };
-                let (group, topic) = (&membership.group, &membership.topic);
-                let request =
-                    positions_request(group, member, topic, self.topic_id, script.added());
-                self.link.ask(&request, now_us)
+            Wanted::Positions => self.ask_positions(now_us),
+            Wanted::Join | Wanted::Sync | Wanted::Acknowledge | Wanted::Leave => {
+                self.ask_as_script(now_us)
             }
-            (Wanted::Join, Script::Classic(member)) => {
-                self.link.ask(&member.join_request(), now_us)
-            }
-            (Wanted::Sync, Script::Classic(member)) => {
-                self.link.ask(&member.sync_request(), now_us)
-            }
-            (Wanted::Leave, Script::Classic(member)) => {
-                self.link.ask(&member.leave_request(), now_us)
-            }
-            (_, Script::Consumer(member)) => self.link.ask(&member.heartbeat_request(), now_us),
-            (wanted, Script::Classic(_)) => panic!("a classic member never wants {wanted:?}"),
+            Wanted::Nothing => Ok(()),
+        }
+    }
+
+    fn ask_positions(&mut self, now_us: u64) -> Result<(), BenchError> {
+        let script = &self.script;
+        let member = match script {
+            Script::Classic(_) => None,
+            Script::Consumer(_) => Some(script.identity()),
+        };
+        let (group, topic) = (&script.membership().group, &script.membership().topic);
+        let request = positions_request(group, member, topic, self.topic_id, script.added());
+        self.link.ask(&request, now_us)
+    }
+
+    /// What only members of this protocol say, or say in this way.
+    fn ask_as_script(&mut self, now_us: u64) -> Result<(), BenchError> {
+        let link = &mut self.link;
+        match (&self.script, self.script.wanted()) {
+            (Script::Consumer(member), _) => link.ask(&member.heartbeat_request(), now_us),
+            (Script::Classic(member), Wanted::Join) => link.ask(&member.join_request(), now_us),
+            (Script::Classic(member), Wanted::Sync) => link.ask(&member.sync_request(), now_us),
+            (Script::Classic(member), Wanted::Leave) => link.ask(&member.leave_request(), now_us),
+            (Script::Classic(_), wanted) => panic!("a classic member never wants {wanted:?}"),
         }
     }
 

@@ -19,8 +19,10 @@ use crate::client::Cluster;
 
 /// Answers to a fetch fit into this.
 const FETCHED_BYTES: usize = 64 * 1024;
-/// Everybody is connected before the first record is written.
-const FIRST_WRITE_US: u64 = 100_000;
+/// So much is written to each partition before anybody reads: the first records of a partition
+/// make files, the first kilobytes entries of indexes, in all partitions at once.
+const FIRST_WRITES: u64 = 100;
+const FIRST_WRITE_US: u64 = 10_000;
 /// How long members may take to leave; who does not is forgotten by the broker.
 const LEAVING_US_MAX: u64 = 20_000_000;
 
@@ -56,6 +58,20 @@ enum Part {
 }
 
 impl Part {
+    /// While the group formed writes may have been missed.
+    fn forget_misses(&mut self) {
+        if let Self::Ticker(ticker) = self {
+            ticker.missed = 0;
+        }
+    }
+
+    fn ticker(&self) -> Option<&Ticker> {
+        match self {
+            Self::Ticker(ticker) => Some(ticker),
+            Self::Member(_) => None,
+        }
+    }
+
     fn member(&self) -> Option<&Member> {
         match self {
             Self::Member(member) => Some(member),
@@ -128,25 +144,46 @@ impl Rebalance<'_> {
             now_us + FIRST_WRITE_US,
         );
         self.stage.add(Part::Ticker(ticker))?;
+        self.write_first()?;
         for number in 0..self.workload.members as usize {
             self.tell(number, Member::begin);
         }
         self.rest(self.workload.members as usize, "the group forms")
     }
 
+    fn write_first(&mut self) -> Result<(), BenchError> {
+        let mut progress = Progress::default();
+        loop {
+            self.stage.turn(&mut self.counts)?;
+            let tickers = self.stage.actors().iter().filter_map(Part::ticker);
+            let answered = tickers.map(|ticker| ticker.answered).sum::<u64>();
+            if answered >= FIRST_WRITES {
+                return Ok(());
+            }
+            let what = || format!("{answered} of {FIRST_WRITES} first writes are answered");
+            let now_us = self.stage.now_us();
+            progress.check(now_us, answered as usize, what, self.observer)?;
+        }
+    }
+
     fn measure(&mut self) -> Result<RebalanceReport, BenchError> {
         self.observer.on_step(Step::Ready)?;
-        let spent = Spent::begin(self.run.broker_pid, self.run.core, self.stage.now_us())?;
+        let begun_us = self.stage.now_us();
+        let spent = Spent::begin(self.run.broker_pid, self.run.core, begun_us)?;
+        self.stage
+            .tell(self.workload.members as usize + 1, Part::forget_misses);
         let rounds = (0..self.workload.rounds).map(|_| self.round());
         let rounds = rounds.collect::<Result<Vec<_>, _>>()?;
-        let load = spent.load(self.stage.now_us());
+        let now_us = self.stage.now_us();
         self.observer.on_step(Step::Done)?;
-        Ok(self.report(rounds, load))
+        let seconds = (now_us - begun_us) as f64 / 1e6;
+        Ok(self.report(rounds, spent.load(now_us), seconds))
     }
 
     /// A member joins, which is measured, and leaves again.
     fn round(&mut self) -> Result<RebalanceRound, BenchError> {
         let joiner = self.workload.members as usize;
+        self.spread();
         self.steady(self.workload.steady_seconds)?;
         self.counts.pauses.take_moves();
         let begun_us = self.stage.now_us();
@@ -169,6 +206,16 @@ impl Rebalance<'_> {
             settled_us: settled_us - begun_us,
             moves,
         })
+    }
+
+    /// Heartbeats come evenly, as those of members that have not all just joined.
+    fn spread(&mut self) {
+        let (start_us, count) = (self.stage.now_us(), u64::from(self.workload.members));
+        for number in 0..count {
+            self.tell(number as usize, |member| {
+                member.set_times(start_us + member.interval_us() * number / count, None);
+            });
+        }
     }
 
     /// Until the first so many members are at rest, and every partition was read from since.
@@ -246,19 +293,29 @@ impl Rebalance<'_> {
         });
     }
 
-    fn report(&self, rounds: Vec<RebalanceRound>, load: LoadThread) -> RebalanceReport {
+    fn report(
+        &self,
+        rounds: Vec<RebalanceRound>,
+        load: LoadThread,
+        seconds: f64,
+    ) -> RebalanceReport {
         let actors = self.stage.actors();
         let interval_us = actors
             .iter()
             .find_map(Part::member)
             .map_or(0, Member::interval_us);
-        let missed = actors.iter().filter_map(|part| match part {
-            Part::Ticker(ticker) => Some(ticker.missed),
-            Part::Member(_) => None,
-        });
+        let missed: u64 = actors
+            .iter()
+            .filter_map(Part::ticker)
+            .map(|t| t.missed)
+            .sum();
         let (repeated, skipped) = (self.counts.pauses.repeated, self.counts.pauses.skipped);
-        let verdict = match repeated + skipped {
-            0 => Verdict::Valid,
+        let rate = 1000.0 / f64::from(self.workload.record_ms);
+        let verdict = match (repeated + skipped, missed) {
+            (0, 0) => Verdict::Valid,
+            (0, missed) => Verdict::NotSustained {
+                achieved: rate * (1.0 - missed as f64 / (seconds * rate)).max(0.0),
+            },
             _ => Verdict::Failed {
                 why: format!("{repeated} records came twice, {skipped} never"),
             },
@@ -272,7 +329,7 @@ impl Rebalance<'_> {
             repeated,
             skipped,
             uncommitted: self.counts.uncommitted,
-            missed_writes: missed.sum(),
+            missed_writes: missed,
             load,
             verdict,
         }

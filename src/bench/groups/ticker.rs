@@ -22,6 +22,7 @@ pub(super) struct Ticker {
     version: i16,
     interval_us: u64,
     next_us: u64,
+    pub(super) answered: u64,
     /// Times at which nothing was written, because too much waited.
     pub(super) missed: u64,
 }
@@ -38,7 +39,7 @@ impl Ticker {
     ) -> Self {
         let record = RecordParts {
             key: None,
-            value: Some(&[0; 100]),
+            value: Some(&[0; 8]),
             headers: &[],
         };
         let batch = build_batch(BatchSpec::default(), timestamp, [record]);
@@ -51,6 +52,7 @@ impl Ticker {
             version: route.produce_version,
             interval_us,
             next_us: start_us,
+            answered: 0,
             missed: 0,
         }
     }
@@ -81,6 +83,7 @@ impl Ticker {
         self.link.move_bytes()?;
         while let Some(answer) = self.link.next_answer()? {
             let response: ProduceResponse<'_> = answer.decode()?;
+            self.answered += 1;
             let topics = response.responses.iter();
             for data in topics.flat_map(|topic| &topic.partition_responses) {
                 match ErrorCode::from_code(data.error_code) {

@@ -138,7 +138,9 @@ fn row(out: &mut impl Write, name: &str, value: impl Display) -> io::Result<()> 
 fn verdict(verdict: &Verdict) -> String {
     match verdict {
         Verdict::Valid => "valid".to_owned(),
-        Verdict::NotSustained { achieved } => format!("NOT SUSTAINED: {achieved:.0}/s"),
+        Verdict::NotSustained { achieved } => {
+            format!("NOT SUSTAINED, the broker was behind: {achieved:.1}/s")
+        }
         Verdict::Failed { why } => format!("FAILED: {why}"),
     }
 }
