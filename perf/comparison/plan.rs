@@ -192,7 +192,7 @@ const KAFKA_PARTITIONS_PER_SECOND: f64 = 100.0;
 /// Starts, kills and the fill before them; Kafka takes long.
 const LIFECYCLE_SECONDS: u64 = 300;
 /// Joins of ten thousand members take their time.
-const GROUPS_SECONDS: u64 = 1800;
+const GROUPS_SECONDS: u64 = 2400;
 const TOOLS_SECONDS: u64 = 180;
 /// The search for the highest rate.
 const SEARCH_SECONDS: u64 = 180;

@@ -45,6 +45,8 @@ impl Window {
 
 pub(super) const PROTOCOLS: [&str; 2] = ["classic", "consumer"];
 const SECONDS: u64 = 30;
+/// Groups that join at a time: those of the new protocol need some heartbeats of 5 s each.
+const JOINING_MAX: &str = "250";
 const IDLE: Duration = Duration::from_millis(700);
 
 /// Measures both protocols in turn, so many pairs of each.
@@ -91,7 +93,15 @@ fn measure(
     let seconds = SECONDS
         .min(keeper.args.seconds.unwrap_or(SECONDS))
         .to_string();
-    let words = ["heartbeats", "--protocol", protocol, "--seconds", &seconds];
+    let words = [
+        "heartbeats",
+        "--protocol",
+        protocol,
+        "--seconds",
+        &seconds,
+        "--joining",
+        JOINING_MAX,
+    ];
     let mut load = Load::start_groups(&words, &broker.address, keeper.args)?;
     load.await_step("ready")?;
     accounting::settle(&broker.data);

@@ -54,7 +54,7 @@ pub fn run_rebalance(
 /// Who takes part.
 enum Part {
     Member(Box<Member>),
-    Ticker(Ticker),
+    Ticker(Box<Ticker>),
 }
 
 impl Part {
@@ -143,7 +143,7 @@ impl Rebalance<'_> {
             clock.timestamp(now_us),
             now_us + FIRST_WRITE_US,
         );
-        self.stage.add(Part::Ticker(ticker))?;
+        self.stage.add(Part::Ticker(Box::new(ticker)))?;
         self.write_first()?;
         for number in 0..self.workload.members as usize {
             self.tell(number, Member::begin);

@@ -64,7 +64,7 @@ impl<A: Actor> Stage<A> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC);
         Ok(Self {
             clock,
-            epoll: epoll.map_err(|errno| failed(errno))?,
+            epoll: epoll.map_err(failed)?,
             actors: Vec::new(),
             due: BinaryHeap::new(),
             scheduled: Vec::new(),
@@ -78,7 +78,7 @@ impl<A: Actor> Stage<A> {
         let flags = epoll::EventFlags::IN | epoll::EventFlags::OUT | epoll::EventFlags::ET;
         for (link, stream) in actor.streams().into_iter().enumerate() {
             let data = epoll::EventData::new_u64(number as u64 * LINKS_MAX + link as u64);
-            epoll::add(&self.epoll, stream, data, flags).map_err(|errno| failed(errno))?;
+            epoll::add(&self.epoll, stream, data, flags).map_err(failed)?;
         }
         self.actors.push(actor);
         self.scheduled.push(None);
@@ -167,4 +167,58 @@ impl<A: Actor> Stage<A> {
 
 fn failed(errno: rustix::io::Errno) -> BenchError {
     BenchError::local("wait for sockets")(errno.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Rings at its time, and then at the next, if there is one.
+    struct Alarm {
+        due_us: Option<u64>,
+        next_us: Option<u64>,
+    }
+
+    impl Actor for Alarm {
+        type Shared = Vec<u64>;
+
+        fn streams(&self) -> Vec<&TcpStream> {
+            Vec::new()
+        }
+
+        fn on_ready(&mut self, _: usize, _: u64, _: &mut Vec<u64>) -> Result<(), BenchError> {
+            panic!("it has no connection");
+        }
+
+        fn on_due(&mut self, _: u64, rung: &mut Vec<u64>) -> Result<(), BenchError> {
+            rung.extend(self.due_us);
+            self.due_us = self.next_us.take();
+            Ok(())
+        }
+
+        fn due_us(&self) -> Option<u64> {
+            self.due_us
+        }
+    }
+
+    #[test]
+    fn who_is_due_acts_in_order_and_who_was_told_otherwise_does_not() {
+        const NEVER: u64 = u64::MAX;
+        let mut stage = Stage::new(Clock::start(), None).unwrap();
+        let alarm = |due_us, next_us| Alarm {
+            due_us: Some(due_us),
+            next_us,
+        };
+        for alarm in [alarm(0, None), alarm(NEVER, None), alarm(0, Some(NEVER))] {
+            stage.add(alarm).unwrap();
+        }
+        let put_off = stage.add(alarm(0, None)).unwrap();
+        stage.tell(put_off, |alarm| alarm.due_us = Some(NEVER));
+        let mut rung = Vec::new();
+        stage.turn(&mut rung).unwrap();
+        assert_eq!(rung, [0, 0], "the second waits, the last was put off");
+        stage.tell(put_off, |alarm| alarm.due_us = Some(0));
+        stage.turn(&mut rung).unwrap();
+        assert_eq!(rung.len(), 3);
+    }
 }
