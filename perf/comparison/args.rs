@@ -8,7 +8,8 @@ use std::path::PathBuf;
 #[derive(Clone, Debug, clap::Parser)]
 #[command(name = "compare", max_term_width = 100)]
 pub(crate) struct Args {
-    /// Only these workloads (names as in perf/workloads, or `lifecycle`, `latency`, `tools`).
+    /// Only these workloads (names as in perf/workloads, or `lifecycle`, `latency`, `tools`,
+    /// `groups`).
     #[arg(long, value_delimiter = ',', value_name = "NAME")]
     pub(crate) only: Vec<String>,
 
@@ -56,6 +57,10 @@ pub(crate) struct Args {
     /// At most so many windows to warm a JVM for a workload with a goal; 4 for the others.
     #[arg(long, default_value_t = 12, value_name = "N")]
     pub(crate) warmups_max: usize,
+
+    /// Of consumer groups measure only this broker: `klamm` or `kafka`.
+    #[arg(long, value_name = "NAME", hide = true)]
+    pub(crate) groups_of: Option<String>,
 
     /// Shortens every window to so many seconds.
     #[arg(long, value_name = "SECONDS")]

@@ -17,6 +17,9 @@ use crate::kafka::Kafka;
 
 /// How long a broker may take to answer after its start.
 const START_MAX: Duration = Duration::from_secs(120);
+/// How long it may take to end in good order.
+const STOP_MAX: Duration = Duration::from_secs(120);
+
 /// A running broker; killed and its data removed with this value.
 #[derive(Debug)]
 pub(crate) struct Broker {
@@ -128,6 +131,23 @@ impl Broker {
         self.keeps_data = true;
         self.child.kill()?;
         self.child.wait()?;
+        Ok(())
+    }
+
+    /// Ends it in good order, keeping its data.
+    pub(crate) fn shut_down(mut self) -> Outcome<()> {
+        self.keeps_data = true;
+        Command::new("kill").arg(self.pid().to_string()).status()?;
+        let deadline = Instant::now() + STOP_MAX;
+        while self.child.try_wait()?.is_none() {
+            interrupt::check()?;
+            if Instant::now() > deadline {
+                let complaint = self.complaint("does not stop");
+                self.stop();
+                return Err(complaint.into());
+            }
+            sleep(Duration::from_millis(20));
+        }
         Ok(())
     }
 

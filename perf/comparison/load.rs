@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use klamm::bench::Report;
+use serde::de::DeserializeOwned;
 
 use crate::Outcome;
 use crate::args::Args;
@@ -47,9 +48,23 @@ pub(crate) struct Length {
 impl Load {
     /// Starts it; [`Load::await_step`] tells when it is ready.
     pub(crate) fn start(request: &Request<'_>, args: &Args) -> Outcome<Self> {
-        let json = args.state.join("load.json");
-        let _ = std::fs::remove_file(&json);
+        let json = json_file(args);
         let words = words(request, args, &json)?;
+        Self::spawn(words, json)
+    }
+
+    /// Starts a load of consumer groups: `words` say which, with its options.
+    pub(crate) fn start_groups(words: &[&str], address: &str, args: &Args) -> Outcome<Self> {
+        let json = json_file(args);
+        let mut all = pinned(args)?;
+        all.extend(["bench", "groups"].map(str::to_owned));
+        all.extend(words.iter().map(|word| (*word).to_owned()));
+        all.extend(["--bootstrap-server", address, "--steps", "--json"].map(str::to_owned));
+        all.push(json.display().to_string());
+        Self::spawn(all, json)
+    }
+
+    fn spawn(words: Vec<String>, json: PathBuf) -> Outcome<Self> {
         let mut command = Command::new(&words[0]);
         command
             .args(&words[1..])
@@ -84,7 +99,12 @@ impl Load {
     }
 
     /// Its result, once it has ended.
-    pub(crate) fn report(mut self) -> Outcome<Report> {
+    pub(crate) fn report(self) -> Outcome<Report> {
+        self.report_as()
+    }
+
+    /// The same of a load whose result is of another kind.
+    pub(crate) fn report_as<T: DeserializeOwned>(mut self) -> Outcome<T> {
         self.child.wait()?;
         Ok(serde_json::from_slice(&std::fs::read(&self.json)?)?)
     }
@@ -103,12 +123,25 @@ impl Drop for Load {
     }
 }
 
-fn words(request: &Request<'_>, args: &Args, json: &Path) -> Outcome<Vec<String>> {
+/// Where the result goes; that of the load before is removed.
+fn json_file(args: &Args) -> PathBuf {
+    let json = args.state.join("load.json");
+    let _ = std::fs::remove_file(&json);
+    json
+}
+
+/// klamm's binary on the processors of the load.
+fn pinned(args: &Args) -> Outcome<Vec<String>> {
     let mut words = Vec::new();
     if let Some(cores) = args.load_cores() {
         words.extend(["taskset", "-c", cores].map(str::to_owned));
     }
     words.push(args.klamm.canonicalize()?.display().to_string());
+    Ok(words)
+}
+
+fn words(request: &Request<'_>, args: &Args, json: &Path) -> Outcome<Vec<String>> {
+    let mut words = pinned(args)?;
     words.extend(
         [
             "bench",

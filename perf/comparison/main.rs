@@ -9,6 +9,7 @@
 //!   is started.
 //! - [`window`], [`accounting`], [`calibration`], [`load`]: one measured window.
 //! - [`run`], [`warmth`], [`rates`], [`state`], [`interrupt`]: the order of the windows.
+//! - [`groups`]: consumer groups: heartbeats, rebalances, starts on old offsets.
 //! - [`lifecycle`], [`tools`]: starts, kills, and loads by Kafka's own tools.
 //! - [`statistics`], [`percentiles`], [`goals`], [`bounds`], [`page`], [`rows`], [`paths`],
 //!   [`charts`]: what came of it.
@@ -23,6 +24,7 @@ mod charts;
 mod columns;
 mod control_group;
 mod goals;
+mod groups;
 mod interrupt;
 mod kafka;
 mod lifecycle;

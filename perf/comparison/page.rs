@@ -13,6 +13,7 @@ use crate::args::Args;
 use crate::bounds;
 use crate::columns::{ALL, Column, KAFKA, KLAMM, PROCESSES};
 use crate::goals::{self, Found};
+use crate::groups;
 use crate::lifecycle::{self, Lifecycle};
 use crate::machine::{DOCTOR, MACHINE, Machine, PROBE};
 use crate::paths::relative;
@@ -45,6 +46,7 @@ pub(crate) fn write(state: &State, args: &Args) -> Outcome<()> {
     for label in rows::labels(state) {
         rows::write(&mut page, state, &label, &name, args)?;
     }
+    groups::write(&mut page, state, &name, args)?;
     lifecycles(&mut page, state)?;
     tool_table(&mut page, state)?;
     machine_section(&mut page, state, &machine)?;
@@ -121,7 +123,11 @@ windows allowed were over before: its figures may still flatter klamm.
 
 fn goal_table(page: &mut String, state: &State) -> Outcome<()> {
     writeln!(page, "## Goals\n\n| goal | found | |\n|---|---|---|")?;
-    for judged in goals::judge(state).into_iter().chain(bounds::judge(state)) {
+    for judged in goals::judge(state)
+        .into_iter()
+        .chain(bounds::judge(state))
+        .chain(groups::judge(state))
+    {
         let (found, word) = match judged.result {
             None => (String::new(), "not measured"),
             Some(Found { text, met: true }) => (text, "met"),

@@ -76,6 +76,7 @@ pub(crate) fn estimate_of_the_rest(args: &Args) -> Duration {
             latency.iter().sum::<Duration>() + Duration::from_secs(SEARCH_SECONDS),
         ),
         ("tools", Duration::from_secs(TOOLS_SECONDS)),
+        ("groups", Duration::from_secs(GROUPS_SECONDS)),
         ("lifecycle", Duration::from_secs(LIFECYCLE_SECONDS)),
     ];
     let wanted = parts
@@ -190,6 +191,8 @@ const PREFILL_MB_PER_SECOND: f64 = 700.0;
 const KAFKA_PARTITIONS_PER_SECOND: f64 = 100.0;
 /// Starts, kills and the fill before them; Kafka takes long.
 const LIFECYCLE_SECONDS: u64 = 300;
+/// Joins of ten thousand members take their time.
+const GROUPS_SECONDS: u64 = 2400;
 const TOOLS_SECONDS: u64 = 180;
 /// The search for the highest rate.
 const SEARCH_SECONDS: u64 = 180;

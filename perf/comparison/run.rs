@@ -17,7 +17,7 @@ use crate::plan::{self, Item};
 use crate::state::State;
 use crate::warmth::{self, Warmth};
 use crate::window::Window;
-use crate::{interrupt, lifecycle, machine, page, rates, tools, topics};
+use crate::{groups, interrupt, lifecycle, machine, page, rates, tools, topics};
 
 /// Rounds are repeated while pairs have to be thrown away, but not for ever.
 const ROUNDS_MAX_FACTOR: usize = 2;
@@ -89,6 +89,8 @@ impl<'a> Comparison<'a> {
         if self.args.against.is_none() {
             self.part("latency", Self::latency)?;
             self.part("tools", Self::tools)?;
+            self.clear();
+            self.part("groups", |all| all.groups())?;
             self.clear();
             self.part("lifecycle", |all| all.lifecycle())?;
         }
@@ -300,6 +302,13 @@ impl<'a> Comparison<'a> {
             eprintln!("compare: Kafka, flush.messages=1: {rate} records/s {word}");
             Ok(sustained)
         })
+    }
+
+    fn groups(&mut self) -> Outcome<()> {
+        match self.args.wants("groups") {
+            true => groups::run(self.state, self.args),
+            false => Ok(()),
+        }
     }
 
     fn lifecycle(&mut self) -> Outcome<()> {

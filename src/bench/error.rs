@@ -44,6 +44,34 @@ pub enum BenchError {
         /// Its code.
         code: ErrorCode,
     },
+    /// The broker refused something to a member of a group.
+    #[error("the broker refused to {doing} for group `{group}`: {} ({})", .code, .code.name())]
+    Group {
+        /// `join`, `commit offsets`, ...
+        doing: &'static str,
+        /// The group.
+        group: String,
+        /// Its code.
+        code: ErrorCode,
+    },
+    /// A group does not stand where it was committed.
+    #[error("group `{group}` committed {expected} and stands at {found}")]
+    Lost {
+        /// The group.
+        group: String,
+        /// What was acknowledged last.
+        expected: i64,
+        /// What the broker says; −1 for nothing.
+        found: i64,
+    },
+    /// Groups did not come to rest.
+    #[error("{what} after {seconds} s")]
+    Unsettled {
+        /// What was not reached: `800 of 1000 groups have settled`.
+        what: String,
+        /// How long it was waited for.
+        seconds: u64,
+    },
     /// Answers that should have come did not.
     #[error("no answer from the broker for {seconds} s with {waiting} requests waiting")]
     Stalled {

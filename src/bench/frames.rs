@@ -10,7 +10,7 @@ use crate::protocol::message::produce::{PartitionProduceData, ProduceRequest, To
 use crate::protocol::wire::{Encoded, RecordsField};
 
 /// What brokers know the load by.
-const CLIENT_ID: &str = "klamm-bench";
+pub(super) const CLIENT_ID: &str = "klamm-bench";
 /// Behind the frame's length, the API key and the version.
 const CORRELATION_ID: usize = 8;
 /// How long a broker may take over a batch, as Kafka's clients say it.

@@ -23,7 +23,9 @@
 //! decide what is sent; `socket`, `producer`, `reader` move it; `thread`, `crew` run them; `meter`,
 //! `latency`, `judge` count and judge; `topic`, `setup`, `verify`, `corruption`, `run` are the rest.
 //!
-//! Not there yet: TLS, SASL, transactions, consumer groups, topics led by several brokers.
+//! [`groups`] are loads of their own: members of consumer groups instead of records.
+//!
+//! Not there yet: TLS, SASL, transactions, topics led by several brokers.
 
 mod answers;
 mod broker_cpu;
@@ -32,6 +34,7 @@ mod corruption;
 mod crew;
 mod error;
 mod frames;
+pub mod groups;
 mod judge;
 mod latency;
 mod meter;

@@ -21,20 +21,30 @@ pub(super) struct Socket {
     /// What of `received` holds bytes not yet taken.
     from: usize,
     until: usize,
+    receive_bytes: usize,
 }
 
 impl Socket {
     /// Takes over a connection that nothing is on its way on.
     pub(super) fn new(parts: ConnectionParts) -> Result<Self, BenchError> {
+        Self::receiving(parts, RECEIVE_BYTES)
+    }
+
+    /// The same, for one of many connections whose answers are small.
+    pub(super) fn receiving(
+        parts: ConnectionParts,
+        receive_bytes: usize,
+    ) -> Result<Self, BenchError> {
         let ConnectionParts {
             stream, address, ..
         } = parts;
         let socket = Self {
             stream,
             address,
-            received: vec![0; RECEIVE_BYTES],
+            received: vec![0; receive_bytes],
             from: 0,
             until: 0,
+            receive_bytes,
         };
         let prepared = socket.stream.set_nonblocking(true);
         prepared.map_err(|error| socket.failed(error))?;
@@ -114,14 +124,14 @@ impl Socket {
     /// Room for the rest of the frame at hand, or for a fresh one.
     fn make_room(&mut self) -> Result<(), BenchError> {
         let needed = self.announced()?.unwrap_or(0) + PREFIX_LEN;
-        if self.from == self.until || self.from + needed.max(RECEIVE_BYTES) > self.received.len() {
+        if self.from == self.until || self.from + needed.max(self.receive_bytes) > self.received.len() {
             self.received.copy_within(self.from..self.until, 0);
             (self.from, self.until) = (0, self.until - self.from);
         }
         // Never full: receiving into no room would look like the end of the connection.
         let room_for = (self.from + needed).max(self.until + 1);
         if room_for > self.received.len() {
-            self.received.resize(room_for + RECEIVE_BYTES, 0);
+            self.received.resize(room_for + self.receive_bytes, 0);
         }
         Ok(())
     }

@@ -90,6 +90,14 @@ impl BenchTopic {
         self.partitions
     }
 
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) fn id(&self) -> Uuid {
+        self.id
+    }
+
     pub(super) fn leader(&self) -> NodeId {
         self.leader
     }

@@ -1,6 +1,7 @@
 //! `klamm bench`: a workload against any Kafka broker.
 
 mod files;
+mod groups;
 mod machine;
 mod overrides;
 mod table;
@@ -8,8 +9,9 @@ mod watch;
 
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{Args, Subcommand};
 
+use self::groups::GroupsCommand;
 use self::overrides::Overrides;
 use self::watch::Watch;
 use super::error::CliError;
@@ -26,8 +28,10 @@ use crate::bench::{
 /// counted from the time a record was due, so a broker that stalls cannot hide it. A rate that
 /// was not sustained has no percentiles. Without a workload it lists those it knows.
 #[derive(Args, Debug)]
-#[command(after_long_help = EXAMPLES)]
+#[command(after_long_help = EXAMPLES, args_conflicts_with_subcommands = true)]
 pub(super) struct BenchArgs {
+    #[command(subcommand)]
+    command: Option<BenchCommand>,
     /// A workload by name, or a TOML file
     #[arg(value_name = "WORKLOAD")]
     workload: Option<String>,
@@ -42,6 +46,13 @@ pub(super) struct BenchArgs {
     overrides: Overrides,
     #[command(flatten)]
     cluster: ClusterArgs,
+}
+
+#[derive(Subcommand, Debug)]
+enum BenchCommand {
+    /// Loads of consumer groups: heartbeats, commits, a start on old offsets, a rebalance
+    #[command(subcommand)]
+    Groups(GroupsCommand),
 }
 
 #[derive(Args, Debug)]
@@ -98,11 +109,15 @@ Examples:
   klamm bench codec-zstd --record-bytes 100-2000 --prepared-mb 4096
   klamm bench mine.toml --topic-config flush.messages=1
   klamm bench --check-corruption                 does it notice damaged batches?
+  klamm bench groups heartbeats --protocol consumer --groups 100
 
 A result is void for comparing throughput when the load itself was the bottleneck; the result says \
 so. Give the load cores of its own (--cores), and the broker others.";
 
 pub(super) fn run(args: BenchArgs) -> Result<(), CliError> {
+    if let Some(BenchCommand::Groups(command)) = &args.command {
+        return groups::run(command);
+    }
     if args.check_corruption {
         return check_corruption(&args);
     }

@@ -1,6 +1,7 @@
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::time::{Duration, Instant};
 
+use crate::bench::groups::GroupObserver;
 use crate::bench::{BenchError, Observer, Progress, Step};
 use crate::cli::output::{Bytes, Count};
 
@@ -82,6 +83,16 @@ impl Observer for Watch {
         let line = line(what, progress, before, since);
         self.show(now, &line);
         self.last = Some((now, progress));
+    }
+}
+
+impl GroupObserver for Watch {
+    fn on_step(&mut self, step: Step) -> Result<(), BenchError> {
+        Observer::on_step(self, step)
+    }
+
+    fn on_progress(&mut self, line: &str) {
+        self.show(Instant::now(), line);
     }
 }
 
