@@ -124,7 +124,9 @@ impl Socket {
     /// Room for the rest of the frame at hand, or for a fresh one.
     fn make_room(&mut self) -> Result<(), BenchError> {
         let needed = self.announced()?.unwrap_or(0) + PREFIX_LEN;
-        if self.from == self.until || self.from + needed.max(self.receive_bytes) > self.received.len() {
+        if self.from == self.until
+            || self.from + needed.max(self.receive_bytes) > self.received.len()
+        {
             self.received.copy_within(self.from..self.until, 0);
             (self.from, self.until) = (0, self.until - self.from);
         }

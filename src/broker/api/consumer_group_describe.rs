@@ -64,7 +64,7 @@ fn group(id: String, said: Said, may: &dyn Fn(&str) -> bool) -> DescribedGroup {
         Err(code) => return refused(id, code, code.to_string()),
     };
     let Some(described) = described else {
-        let message = format!("there is no consumer group {id}");
+        let message = format!("Group {id} not found.");
         return refused(id, ErrorCode::GroupIdNotFound, message);
     };
     match described.members.iter().all(|member| is_known(member, may)) {

@@ -54,8 +54,8 @@ impl Group {
     /// Kafka's name of its kind.
     pub(super) fn kind(&self) -> &'static str {
         match self {
-            Self::Classic(_) => "Classic",
-            Self::Consumer(_) => "Consumer",
+            Self::Classic(_) => "classic",
+            Self::Consumer(_) => "consumer",
         }
     }
 

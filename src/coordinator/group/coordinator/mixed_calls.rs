@@ -274,7 +274,8 @@ fn check_sync(group: &State, request: &SyncRequest) -> Result<(), ErrorCode> {
     }
 }
 
-/// The member that is to leave: an administrator may name a static one by its instance id.
+/// The member that is to leave, of either protocol: an administrator may name a static one by its
+/// instance id.
 fn named(group: &State, leaving: &Leaving) -> Result<Arc<str>, ErrorCode> {
     let id = match &leaving.instance_id {
         None => leaving.member_id.clone(),
@@ -288,5 +289,8 @@ fn named(group: &State, leaving: &Leaving) -> Result<Arc<str>, ErrorCode> {
             holder
         }
     };
-    find(group, &id, None, None).map(|_| id)
+    match group.members().contains_key(&id) {
+        true => Ok(id),
+        false => Err(ErrorCode::UnknownMemberId),
+    }
 }

@@ -14,7 +14,7 @@ fn settle(bench: &mut Bench, consumers: &mut [Consumer]) {
             assert_eq!(consumer.beat(bench), ErrorCode::None);
         }
     }
-    assert_eq!(bench.state(), Some(("Consumer", "Stable")));
+    assert_eq!(bench.state(), Some(("consumer", "Stable")));
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn who_is_silent_is_out_and_its_part_goes_to_others() {
     }
     assert_eq!(consumers[0].count(), 4);
     assert_eq!(consumers[1].beat(&mut bench), ErrorCode::UnknownMemberId);
-    assert_eq!(bench.state(), Some(("Consumer", "Stable")));
+    assert_eq!(bench.state(), Some(("consumer", "Stable")));
 }
 
 #[test]
@@ -135,7 +135,7 @@ fn a_group_is_assigned_once_in_a_while() {
     let mut two = one_of("2");
     two.beat(&mut bench);
     assert_eq!((two.epoch, two.count()), (1, 0), "it is too soon");
-    assert_eq!(bench.state(), Some(("Consumer", "Assigning")));
+    assert_eq!(bench.state(), Some(("consumer", "Assigning")));
     bench.pass(1_000);
     settle(&mut bench, &mut [one, two]);
 }
@@ -160,7 +160,7 @@ fn a_large_group_is_assigned_elsewhere() {
     let three = bench.beat(one_of("3").request());
     assert_eq!(
         (three.epoch, bench.state()),
-        (1, Some(("Consumer", "Assigning")))
+        (1, Some(("consumer", "Assigning")))
     );
     let mut leave = one.request();
     leave.epoch = -1;
@@ -294,12 +294,12 @@ fn a_group_that_is_empty_can_be_deleted() {
     );
     one.epoch = -1;
     assert_eq!(one.beat(&mut bench), ErrorCode::None);
-    assert_eq!(bench.state(), Some(("Consumer", "Empty")));
+    assert_eq!(bench.state(), Some(("consumer", "Empty")));
     bench.is_prompt = false;
     bench.call(delete.clone());
     assert_eq!(bench.state(), None);
     bench.lose();
-    assert_eq!(bench.state(), Some(("Consumer", "Empty")), "it is back");
+    assert_eq!(bench.state(), Some(("consumer", "Empty")), "it is back");
     bench.is_prompt = true;
     bench.answers.clear();
     assert_eq!(bench.ask(delete), Answer::Delete(ErrorCode::None));
@@ -349,9 +349,9 @@ fn a_group_has_its_own_timeouts_within_bounds() {
     let told = bench.beat(one_of("1").request());
     assert_eq!(told.heartbeat_interval_ms, 7_000);
     bench.pass(59_999);
-    assert_eq!(bench.state(), Some(("Consumer", "Stable")));
+    assert_eq!(bench.state(), Some(("consumer", "Stable")));
     bench.pass(1);
-    assert_eq!(bench.state(), Some(("Consumer", "Empty")));
+    assert_eq!(bench.state(), Some(("consumer", "Empty")));
 }
 
 #[test]

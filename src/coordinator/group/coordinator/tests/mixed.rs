@@ -68,10 +68,10 @@ fn round(bench: &mut Bench, classic: &mut [Classic], consumers: &mut [Consumer])
 fn a_group_goes_to_the_new_protocol_and_back() {
     let mut bench = Bench::eager();
     let mut classic = classic_pair(&mut bench);
-    assert_eq!(bench.state(), Some(("Classic", "Stable")));
+    assert_eq!(bench.state(), Some(("classic", "Stable")));
     let mut consumers = [Consumer::new("new", &["a"])];
     assert_eq!(consumers[0].beat(&mut bench), ErrorCode::None);
-    assert_eq!(bench.state(), Some(("Consumer", "Reconciling")));
+    assert_eq!(bench.state(), Some(("consumer", "Reconciling")));
     assert_eq!(
         bench.classic_beat(&classic[0]),
         ErrorCode::RebalanceInProgress
@@ -79,7 +79,7 @@ fn a_group_goes_to_the_new_protocol_and_back() {
     for _ in 0..6 {
         round(&mut bench, &mut classic, &mut consumers);
     }
-    assert_eq!(bench.state(), Some(("Consumer", "Stable")));
+    assert_eq!(bench.state(), Some(("consumer", "Stable")));
     let counts = [classic[0].count(), classic[1].count(), consumers[0].count()];
     assert_eq!(counts.iter().sum::<usize>(), 4);
     assert!(counts.iter().all(|count| *count >= 1), "{counts:?}");
@@ -90,20 +90,20 @@ fn a_group_goes_to_the_new_protocol_and_back() {
     // The only one of the new protocol goes.
     consumers[0].epoch = -1;
     assert_eq!(consumers[0].beat(&mut bench), ErrorCode::None);
-    assert_eq!(bench.state(), Some(("Classic", "PreparingRebalance")));
+    assert_eq!(bench.state(), Some(("classic", "PreparingRebalance")));
     assert_eq!(
         bench.classic_beat(&classic[0]),
         ErrorCode::RebalanceInProgress
     );
     let loaded = bench.loaded();
-    assert_eq!(loaded.list(&[], &[])[0].kind, "Classic");
+    assert_eq!(loaded.list(&[], &[])[0].kind, "classic");
     let tickets = [bench.join(&classic[0]), bench.join(&classic[1])];
     for (member, ticket) in classic.iter_mut().zip(tickets) {
         let joined = bench.joined(ticket).expect("all have joined");
         assert_eq!(joined.error, ErrorCode::None);
         member.generation = joined.generation;
     }
-    assert_eq!(bench.state(), Some(("Classic", "CompletingRebalance")));
+    assert_eq!(bench.state(), Some(("classic", "CompletingRebalance")));
 }
 
 #[test]
@@ -113,9 +113,9 @@ fn a_conversion_that_the_log_does_not_take_is_none() {
     bench.is_prompt = false;
     let request = Consumer::new("new", &["a"]).request();
     bench.call(Call::ConsumerHeartbeat(GROUP.into(), request.clone()));
-    assert_eq!(bench.state().unwrap().0, "Consumer");
+    assert_eq!(bench.state().unwrap().0, "consumer");
     bench.lose();
-    assert_eq!(bench.state(), Some(("Classic", "Stable")));
+    assert_eq!(bench.state(), Some(("classic", "Stable")));
     assert_eq!(bench.classic_beat(&classic[0]), ErrorCode::None);
     bench.answers.clear();
     bench.is_prompt = true;
@@ -128,9 +128,9 @@ fn a_conversion_that_the_log_does_not_take_is_none() {
     let mut leave = consumers[0].request();
     leave.epoch = -1;
     bench.call(Call::ConsumerHeartbeat(GROUP.into(), leave));
-    assert_eq!(bench.state().unwrap().0, "Classic");
+    assert_eq!(bench.state().unwrap().0, "classic");
     bench.lose();
-    assert_eq!(bench.state(), Some(("Consumer", "Stable")));
+    assert_eq!(bench.state(), Some(("consumer", "Stable")));
     bench.is_prompt = true;
     round(&mut bench, &mut classic, &mut consumers);
 }
@@ -202,16 +202,16 @@ fn an_empty_group_is_whose_it_is_next() {
     new.epoch = -1;
     new.beat(&mut bench);
     let mut pair = classic_pair(&mut bench);
-    assert_eq!(bench.state(), Some(("Classic", "Stable")));
-    assert_eq!(bench.loaded().list(&[], &[])[0].kind, "Classic");
+    assert_eq!(bench.state(), Some(("classic", "Stable")));
+    assert_eq!(bench.loaded().list(&[], &[])[0].kind, "classic");
     for member in &mut pair {
         bench.leave(member);
     }
-    assert_eq!(bench.state(), Some(("Classic", "Empty")));
+    assert_eq!(bench.state(), Some(("classic", "Empty")));
     new.begin_anew();
     assert_eq!(new.beat(&mut bench), ErrorCode::None);
-    assert_eq!(bench.state(), Some(("Consumer", "Stable")));
-    assert_eq!(bench.loaded().list(&[], &[])[0].kind, "Consumer");
+    assert_eq!(bench.state(), Some(("consumer", "Stable")));
+    assert_eq!(bench.loaded().list(&[], &[])[0].kind, "consumer");
     assert_eq!(bench.coordinator.figures().offsets, 1, "offsets stay");
 }
 
@@ -228,7 +228,7 @@ fn a_static_consumer_goes_back_to_the_classic_protocol() {
     let mut back = Classic::new(&["a"]);
     back.instance_id = Some("i".into());
     let ticket = bench.join(&back);
-    assert_eq!(bench.state(), Some(("Classic", "PreparingRebalance")));
+    assert_eq!(bench.state(), Some(("classic", "PreparingRebalance")));
     let tickets = [bench.join(&classic[0]), bench.join(&classic[1])];
     for ticket in [ticket, tickets[0], tickets[1]] {
         let joined = bench.joined(ticket).expect("all have joined");

@@ -414,7 +414,7 @@ impl Model {
     /// What has been written says what there is.
     fn check_log(&mut self) {
         let bench = &self.bench;
-        if !matches!(bench.state(), Some(("Consumer", _))) {
+        if !matches!(bench.state(), Some(("consumer", _))) {
             self.epoch = 0;
         }
         if bench.durable < bench.log.len() {
@@ -436,7 +436,7 @@ impl Model {
             kind(&bench.coordinator.list(&[], &[])),
         );
         assert!(
-            kept == is || kept.is_none() && is == Some("Classic"),
+            kept == is || kept.is_none() && is == Some("classic"),
             "{kept:?} is {is:?}"
         );
         assert_eq!(
