@@ -39,7 +39,7 @@ impl Group {
                 refuse(ticket, ErrorCode::RebalanceInProgress, cx);
                 Append::Nothing
             }
-            State::CompletingRebalance => self.await_assignment(ticket, request, cx),
+            State::CompletingRebalance => self.keep_for_assignment(ticket, request, cx),
             State::Stable => {
                 self.pending_syncs.remove(&request.member_id);
                 let member = &self.members[&request.member_id];
@@ -83,7 +83,7 @@ impl Group {
         }
     }
 
-    fn await_assignment(
+    fn keep_for_assignment(
         &mut self,
         ticket: Ticket,
         request: SyncRequest,
