@@ -250,6 +250,26 @@ impl Model {
         let ms = [100, 1_000, 3_000, 3_000, 20_000][self.dice.below(5)];
         self.give_up(ms);
         self.bench.pass(ms);
+        self.see_who_is_out();
+    }
+
+    /// Who did not give up in time what it had to is out, and hears of that with its next
+    /// heartbeat; until then its commits are refused.
+    fn see_who_is_out(&mut self) {
+        let group = self
+            .bench
+            .coordinator
+            .describe_consumer(GROUP, &self.bench.cluster);
+        let members: BTreeSet<Arc<str>> = group
+            .iter()
+            .flat_map(|group| group.members.iter().map(|member| member.id.clone()))
+            .collect();
+        for one in &mut self.new {
+            if !members.contains(&one.consumer.id) && one.consumer.epoch > 0 {
+                one.consumer.begin_anew();
+                one.waits = None;
+            }
+        }
     }
 
     fn hear_all(&mut self) {
@@ -453,6 +473,7 @@ impl Model {
         for _ in 0..60 {
             self.give_up(2_000);
             self.bench.pass(2_000);
+            self.see_who_is_out();
             for one in 0..self.new.len() {
                 self.step_new(one);
             }
