@@ -90,7 +90,8 @@ impl Owned {
         }
     }
 
-    /// Sends the answers of a turn and appends its writes, and so on with what comes of these.
+    /// Sends the answers of a turn and appends its writes, and so on with what comes of these. Once
+    /// a write of a turn is not taken, those behind it are not offered: they rest on it.
     pub(super) fn carry_out(
         &self,
         hosted: &mut Hosted,
@@ -98,21 +99,25 @@ impl Owned {
         turn: Turn,
         now_ms: TimestampMs,
     ) {
-        hosted.answer(turn.answers);
-        self.run_jobs(partition, turn.jobs);
-        let mut writes = VecDeque::from(turn.writes);
-        while let Some(write) = writes.pop_front() {
-            let appended = self.append_group_records(partition, &write);
-            let Some(coordinator) = hosted.ready(partition) else {
-                return;
-            };
-            match appended {
-                Ok(base) => coordinator.appended(write, base, now_ms),
-                Err(error) => {
-                    let turn = coordinator.refused(write, error, now_ms);
-                    writes.extend(turn.writes);
-                    hosted.answer(turn.answers);
-                    self.run_jobs(partition, turn.jobs);
+        let mut turns = VecDeque::from([turn]);
+        while let Some(turn) = turns.pop_front() {
+            hosted.answer(turn.answers);
+            self.run_jobs(partition, turn.jobs);
+            let mut refused = None;
+            for write in turn.writes {
+                let appended = match refused {
+                    Some(error) => Err(error),
+                    None => self.append_group_records(partition, &write),
+                };
+                let Some(coordinator) = hosted.ready(partition) else {
+                    return;
+                };
+                match appended {
+                    Ok(base) => coordinator.appended(write, base, now_ms),
+                    Err(error) => {
+                        refused = Some(error);
+                        turns.push_back(coordinator.refused(write, error, now_ms));
+                    }
                 }
             }
         }
