@@ -1,6 +1,7 @@
 //! One step of a coordinator: what was appended before, what it does now, what that appends.
 
 use std::collections::VecDeque;
+use std::iter;
 
 use super::super::Owned;
 use super::super::appends::AppendTicket;
@@ -103,20 +104,20 @@ impl Owned {
         while let Some(turn) = turns.pop_front() {
             hosted.answer(turn.answers);
             self.run_jobs(partition, turn.jobs);
-            let mut refused = None;
-            for write in turn.writes {
-                let appended = match refused {
-                    Some(error) => Err(error),
-                    None => self.append_group_records(partition, &write),
-                };
+            let mut writes = turn.writes.into_iter();
+            while let Some(write) = writes.next() {
+                let appended = self.append_group_records(partition, &write);
                 let Some(coordinator) = hosted.ready(partition) else {
                     return;
                 };
                 match appended {
                     Ok(base) => coordinator.appended(write, base, now_ms),
                     Err(error) => {
-                        refused = Some(error);
-                        turns.push_back(coordinator.refused(write, error, now_ms));
+                        let left: Vec<Write> = iter::once(write).chain(writes).collect();
+                        // What was done last is undone first.
+                        let left = left.into_iter().rev();
+                        turns.extend(left.map(|write| coordinator.refused(write, error, now_ms)));
+                        break;
                     }
                 }
             }
