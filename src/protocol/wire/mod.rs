@@ -22,6 +22,8 @@ pub struct Form {
     pub flexible: bool,
     /// Whether this field may be null in this version.
     pub nullable: bool,
+    /// Whether it is a tagged field.
+    pub tagged: bool,
 }
 
 impl Form {
@@ -31,6 +33,7 @@ impl Form {
             version,
             flexible,
             nullable: false,
+            tagged: false,
         }
     }
 
@@ -40,6 +43,7 @@ impl Form {
             version: self.version,
             flexible: self.flexible && !spec.classic,
             nullable: spec.nullable.contain(self.version),
+            tagged: spec.tag.is_some(),
         }
     }
 

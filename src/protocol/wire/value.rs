@@ -227,9 +227,11 @@ impl<'a, T: Nullable<'a>> Wire<'a> for Option<T> {
     }
 }
 
-/// A nullable struct: a byte, −1 for null or 1, and the struct if there is one.
+/// A nullable struct: a mark, −1 for null or 1, and the struct if there is one. In a tagged field
+/// null is 0: Kafka takes its mark for a varint there.
 pub fn write_nullable_struct<'a, T: Wire<'a>>(value: Option<&T>, w: &mut Writer, form: Form) {
-    w.put(&[if value.is_some() { 1 } else { 0xff }]);
+    let null = if form.tagged { 0 } else { 0xff };
+    w.put(&[if value.is_some() { 1 } else { null }]);
     if let Some(value) = value {
         value.write(w, form.not_null());
     }
@@ -242,6 +244,7 @@ pub fn read_nullable_struct<'a, T: Wire<'a>>(
 ) -> Result<Option<T>, Malformed> {
     match i8::read(r, form)? {
         -1 => Ok(None),
+        0 if form.tagged => Ok(None),
         1 => T::read(r, form.not_null()).map(Some),
         mark => Err(r.malformed(Problem::PresenceMark(mark))),
     }

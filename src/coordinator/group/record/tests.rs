@@ -455,6 +455,31 @@ fn subscribed_topics() -> GroupRecord {
     }
 }
 
+/// As Kafka 4.3.1 wrote it: that the member is none of the classic protocol is a tagged null.
+#[test]
+fn a_member_of_kafkas_comes_back_byte_by_byte() {
+    let key = b"\0\x05\0\x01g\0\x01m";
+    let value = b"\0\0\0\0\x02c\x03/h\x02\x02t\x01\0\x04\x93\xe0\0\x01\0\x01\0";
+    let decoded = GroupRecord::decode(key, Some(value)).unwrap();
+    let Decoded::Record(record) = decoded else {
+        panic!("it is a record that we know: {decoded:?}");
+    };
+    let GroupRecord::ConsumerGroupMemberMetadata {
+        value: Some(member),
+        ..
+    } = &record
+    else {
+        panic!("it is a member: {record:?}");
+    };
+    assert_eq!(member.classic_member_metadata, None);
+    assert_eq!(member.rebalance_timeout_ms, 300_000);
+    let (key_again, value_again) = record.encode().unwrap();
+    assert_eq!(
+        (&key_again[..], value_again.as_deref()),
+        (&key[..], Some(&value[..]))
+    );
+}
+
 fn member() -> GroupRecord {
     let protocol = ClassicProtocol {
         name: "p".into(),

@@ -70,8 +70,9 @@ message! {
         rebalance_timeout_ms: i32 [default -1],
         /// Null if the choice is the coordinator's.
         server_assignor: Option<String> [null],
-        /// Null unless the member speaks the classic protocol.
-        classic_member_metadata: Option<ClassicMemberMetadata> [tag 0, null, default null],
+        /// Null unless the member speaks the classic protocol. Kafka's default is an empty one, so
+        /// that null is written.
+        classic_member_metadata: Option<ClassicMemberMetadata> [tag 0, null],
     }
 
     /// The value of [`ConsumerGroupMemberMetadataValue::classic_member_metadata`].

@@ -38,11 +38,20 @@ public final class GroupExchange {
         Runtime.getRuntime().halt(0);
     }
 
-    /** Committing is what makes a broker create the offsets topic. */
+    /**
+     * Committing is what makes a broker create the offsets topic; klamm makes a partition's directory with its first
+     * record, so each of them gets one.
+     */
     static void prepare(Admin admin) throws Exception {
         admin.createTopics(List.of(new NewTopic(TOPIC, PARTITIONS, (short) 1))).all().get();
-        admin.alterConsumerGroupOffsets("nothing", Map.of(partition(0), new OffsetAndMetadata(1))).all().get();
-        admin.deleteConsumerGroups(List.of("nothing")).all().get();
+        Map<Integer, String> groups = new HashMap<>();
+        for (int number = 0; groups.size() < 50; number++) {
+            groups.putIfAbsent(Math.abs(("nothing-" + number).hashCode() % 50), "nothing-" + number);
+        }
+        for (String group : groups.values()) {
+            admin.alterConsumerGroupOffsets(group, Map.of(partition(0), new OffsetAndMetadata(1))).all().get();
+        }
+        admin.deleteConsumerGroups(groups.values()).all().get();
     }
 
     // ---- writing
