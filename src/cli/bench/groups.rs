@@ -21,6 +21,7 @@ use crate::client::AutoCreate;
 
 /// What to do with groups.
 #[derive(Subcommand, Debug)]
+#[command(after_long_help = EXAMPLES)]
 pub(super) enum GroupsCommand {
     Heartbeats(HeartbeatsArgs),
     Commits(CommitsArgs),
@@ -33,6 +34,7 @@ pub(super) enum GroupsCommand {
 /// Makes a topic with a partition for each member of a group, joins a few groups at a time, waits
 /// until all are at rest, and counts the heartbeats of a window. A rebalance in it fails the run.
 #[derive(Args, Debug)]
+#[command(after_long_help = HEARTBEATS_EXAMPLES)]
 pub(super) struct HeartbeatsArgs {
     /// How members agree
     #[arg(long, value_enum, default_value = "classic")]
@@ -66,6 +68,7 @@ pub(super) struct HeartbeatsArgs {
 
 /// How many commits a broker takes: groups without members, on a few connections
 #[derive(Args, Debug)]
+#[command(after_long_help = COMMITS_EXAMPLES)]
 pub(super) struct CommitsArgs {
     /// How many groups
     #[arg(long, value_name = "N", default_value_t = 1000)]
@@ -98,6 +101,7 @@ pub(super) struct CommitsArgs {
 ///
 /// Begin it together with the broker: times are since its own start.
 #[derive(Args, Debug)]
+#[command(after_long_help = LOADED_EXAMPLES)]
 pub(super) struct LoadedArgs {
     /// The topic of `klamm bench groups commits --keep`, which says it
     #[arg(long, value_name = "NAME")]
@@ -124,6 +128,7 @@ pub(super) struct LoadedArgs {
 /// joins, then leaves, several times. A pause goes from the last record at the old owner to the
 /// first at the new one.
 #[derive(Args, Debug)]
+#[command(after_long_help = REBALANCE_EXAMPLES)]
 pub(super) struct RebalanceArgs {
     /// How members agree
     #[arg(long, value_enum, default_value = "consumer")]
@@ -191,6 +196,40 @@ impl From<ProtocolArg> for GroupProtocol {
         }
     }
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  klamm bench groups heartbeats --groups 100 --seconds 10
+  klamm bench groups commits --seconds 5
+  klamm bench groups rebalance --protocol cooperative --rounds 3
+  klamm bench groups loaded --help               takes two steps";
+
+const HEARTBEATS_EXAMPLES: &str = "\
+Examples:
+  klamm bench groups heartbeats --groups 100 --seconds 10
+  klamm bench groups heartbeats --protocol consumer --groups 1 --members 500
+  klamm bench groups heartbeats --groups 100 --commit-ms 5000     they commit as well
+  klamm bench groups heartbeats --core 1 --broker-pid 4711 --json result.json";
+
+const COMMITS_EXAMPLES: &str = "\
+Examples:
+  klamm bench groups commits --seconds 5         as many as are answered
+  klamm bench groups commits --rate 1000         what 1000 a second cost
+  klamm bench groups commits --groups 100 --rounds 3 --seconds 60 --keep";
+
+const LOADED_EXAMPLES: &str = "\
+Examples:
+  klamm bench groups commits --groups 100 --rounds 3 --seconds 60 --keep
+  klamm bench groups loaded --groups 100 --offset 2 --topic NAME
+
+The first says the topic's NAME. Start the broker anew between the two.";
+
+const REBALANCE_EXAMPLES: &str = "\
+Examples:
+  klamm bench groups rebalance --rounds 3
+  klamm bench groups rebalance --members 4 --partitions 20 --rounds 1
+  klamm bench groups rebalance --protocol classic --chart pauses.svg
+  klamm bench groups rebalance --protocol cooperative --heartbeat-ms 3000";
 
 pub(super) fn run(command: &GroupsCommand) -> Result<(), CliError> {
     match command {

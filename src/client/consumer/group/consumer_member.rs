@@ -141,7 +141,7 @@ impl ConsumerMember {
         self.error.take()
     }
 
-    fn report_or_wait(&self, now: Instant) -> Work {
+    fn report_or_wait(&mut self, now: Instant) -> Work {
         if self.pace.heartbeat_at <= now {
             return self.report();
         }
@@ -156,12 +156,14 @@ impl ConsumerMember {
         Work::Wait(times.into_iter().min())
     }
 
-    fn report(&self) -> Work {
+    fn report(&mut self) -> Work {
         let joins = self.identity.epoch == JOINING;
-        let tells_owned = self.in_full || self.acknowledge;
+        // What is settled while this report is under way takes another one.
+        let acknowledges = std::mem::take(&mut self.acknowledge);
+        let tells_owned = self.in_full || acknowledges;
         let owned = match joins {
             true => Vec::new(),
-            false => self.owned_by_id(),
+            false => self.claimed_by_id(),
         };
         Work::Report(Report {
             identity: self.identity.clone(),
@@ -170,17 +172,23 @@ impl ConsumerMember {
         })
     }
 
-    fn owned_by_id(&self) -> Vec<(Uuid, Vec<i32>)> {
-        let mut by_id: BTreeMap<Uuid, Vec<i32>> = BTreeMap::new();
+    /// The coordinator takes what is left out for given back. A report in full may go out while
+    /// the application is still to take what it was assigned, so that counts as held too.
+    fn claimed_by_id(&self) -> Vec<(Uuid, Vec<i32>)> {
+        let mut by_id: BTreeMap<Uuid, BTreeSet<i32>> = BTreeMap::new();
+        let claimed = self.ownership.claimed();
         for (id, name) in &self.names {
-            let owned = self.ownership.owned().iter();
-            let of_topic = owned.filter(|one| one.topic == *name);
-            let indexes: Vec<_> = of_topic.map(|one| one.partition).collect();
-            if !indexes.is_empty() {
-                by_id.insert(*id, indexes);
-            }
+            let of_topic = claimed.iter().filter(|one| one.topic == *name);
+            let indexes = of_topic.map(|one| one.partition).collect();
+            by_id.insert(*id, indexes);
         }
-        by_id.into_iter().collect()
+        for (id, indexes) in self.unnamed.iter().flatten() {
+            by_id.entry(*id).or_default().extend(indexes);
+        }
+        let claimed = by_id.into_iter().filter(|(_, indexes)| !indexes.is_empty());
+        claimed
+            .map(|(id, indexes)| (id, indexes.into_iter().collect()))
+            .collect()
     }
 
     fn on_reported(&mut self, now: Instant, reported: Reported) {
@@ -191,7 +199,10 @@ impl ConsumerMember {
             self.identity.member_id = member_id;
         }
         self.phase = Phase::Joined;
-        (self.in_full, self.acknowledge) = (false, false);
+        self.in_full = false;
+        if self.acknowledge {
+            self.pace.heartbeat_at = now;
+        }
         if let Some(assignment) = reported.assignment {
             self.unnamed = Some(assignment);
             self.take_up(now);
@@ -262,11 +273,15 @@ impl ConsumerMember {
         match self.unnamed().is_empty() {
             true => self.unnamed = None,
             // Nothing new can be named yet, and what is held already needs no acknowledgement.
-            false if target == *self.ownership.owned() => return,
+            false if self.holds_just(&target) => return,
             false => {}
         }
         let reconciled = self.ownership.set_target(target);
         self.on_reconciled(now, reconciled);
+    }
+
+    fn holds_just(&self, target: &BTreeSet<TopicPartition>) -> bool {
+        self.ownership.is_settled() && target == self.ownership.owned()
     }
 
     /// The application holds what it was assigned: the coordinator is told at once.

@@ -26,7 +26,7 @@ pub(super) struct Ownership {
     target: Option<BTreeSet<TopicPartition>>,
     /// The application holds what is no longer its own.
     lost: bool,
-    under_way: bool,
+    under_way: Option<Step>,
     /// Something was revoked on the way to the target.
     revoked: bool,
 }
@@ -44,6 +44,16 @@ impl Ownership {
         &self.owned
     }
 
+    /// What the application holds, is taking, or may take at any moment without asking again.
+    pub(super) fn claimed(&self) -> BTreeSet<TopicPartition> {
+        let taking = match &self.under_way {
+            Some(Step::Assign(partitions)) => Some(partitions),
+            _ => None,
+        };
+        let to_come = taking.into_iter().chain(&self.target).flatten();
+        self.owned.iter().chain(to_come).cloned().collect()
+    }
+
     /// Whether the member may speak for this partition.
     pub(super) fn holds(&self, partition: &TopicPartition) -> bool {
         !self.lost && self.owned.contains(partition)
@@ -56,7 +66,7 @@ impl Ownership {
 
     /// Whether nothing is left to be done, so that what is owned will not change by itself.
     pub(super) fn is_settled(&self) -> bool {
-        self.target.is_none() && !self.lost && !self.under_way
+        self.target.is_none() && !self.lost && self.under_way.is_none()
     }
 
     /// The group has given these out.
@@ -76,26 +86,26 @@ impl Ownership {
     pub(super) fn lose_all(&mut self) {
         self.target = None;
         self.revoked = false;
-        self.lost = !self.owned.is_empty() || self.under_way;
+        self.lost = !self.owned.is_empty() || self.under_way.is_some();
     }
 
     /// The next step, to be told when it is done; there is one at a time.
     pub(super) fn poll_step(&mut self) -> Option<Step> {
-        assert!(!self.under_way, "a step is done before the next begins");
-        let step = self.next_step()?;
-        self.under_way = true;
-        Some(step)
+        let free = self.under_way.is_none();
+        assert!(free, "a step is done before the next begins");
+        self.under_way = self.next_step();
+        self.under_way.clone()
     }
 
     /// Whether [`Ownership::poll_step`] would have one.
     pub(super) fn has_step(&self) -> bool {
-        !self.under_way && self.next_step().is_some()
+        self.under_way.is_none() && self.next_step().is_some()
     }
 
     /// The application has carried the step out.
     pub(super) fn on_step_done(&mut self, step: &Step) -> Option<Reconciled> {
-        assert!(self.under_way, "a step was begun");
-        self.under_way = false;
+        let begun = self.under_way.take();
+        assert_eq!(begun.as_ref(), Some(step), "a step that is done was begun");
         match step {
             Step::Revoke(partitions) => {
                 self.owned.retain(|one| !partitions.contains(one));
@@ -126,7 +136,7 @@ impl Ownership {
 
     fn settle(&mut self) -> Option<Reconciled> {
         let reached = self.target.as_ref() == Some(&self.owned);
-        if !reached || self.under_way || self.lost {
+        if !reached || self.under_way.is_some() || self.lost {
             return None;
         }
         self.target = None;
@@ -185,6 +195,23 @@ mod tests {
         assert_eq!(lose, Step::Lose(set(&[0, 1])));
         ownership.on_step_done(&lose);
         assert!(ownership.is_settled() && ownership.owned().is_empty());
+    }
+
+    #[test]
+    fn what_may_come_to_be_held_is_claimed() {
+        let mut ownership = owning(&[0, 1]);
+        ownership.set_target(set(&[1, 2]));
+        assert_eq!(ownership.claimed(), set(&[0, 1, 2]));
+        let revoke = ownership.poll_step().unwrap();
+        ownership.on_step_done(&revoke);
+        assert_eq!(ownership.claimed(), set(&[1, 2]));
+        let assign = ownership.poll_step().unwrap();
+        ownership.set_target(set(&[1]));
+        assert_eq!(ownership.claimed(), set(&[1, 2]), "it is being taken");
+        ownership.on_step_done(&assign);
+        let revoke = ownership.poll_step().unwrap();
+        ownership.on_step_done(&revoke);
+        assert_eq!(ownership.claimed(), set(&[1]));
     }
 
     #[test]
