@@ -116,8 +116,8 @@ impl Owned {
         hosted.hosts.insert(partition, host);
         drop(hosted);
         self.configure_groups(partition);
-        self.act(partition, |coordinator, topics, now_ms| {
-            coordinator.begin(topics, now_ms)
+        self.act(partition, |coordinator, _, now_ms| {
+            coordinator.begin(now_ms)
         });
         self.act(partition, |coordinator, _, _| {
             coordinator.forget_topics(&deleted)

@@ -20,6 +20,8 @@ pub struct Live {
     pub regexes_at: TimestampMs,
     /// Topics have changed since.
     pub regexes_are_stale: bool,
+    /// It was loaded, and what it subscribes to was not looked at since.
+    pub topics_are_unseen: bool,
     /// The number of the last append that was about it.
     pub last_write: u64,
     deadlines: HashMap<Arc<str>, Deadlines>,
@@ -49,6 +51,7 @@ impl Live {
             assigning: None,
             regexes_at: now,
             regexes_are_stale: false,
+            topics_are_unseen: false,
             last_write: 0,
             deadlines: HashMap::new(),
         }

@@ -273,7 +273,6 @@ impl Dice {
 }
 
 #[test]
-#[ignore = "no two owners, but some groups do not settle; nothing serves the protocol yet"]
 fn nothing_has_two_owners_whatever_happens() {
     for seed in 1..=200 {
         let dice = Dice(0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(seed));

@@ -97,6 +97,7 @@ impl Coordinator {
             // Expressions are looked up with the next heartbeats, so that many changes in a row
             // cost one look.
             live.regexes_are_stale = true;
+            live.topics_are_unseen = false;
             let mut tx = Tx::default();
             change::refresh(&mut live.group, topics, &mut tx);
             if !tx.records.is_empty() {
@@ -104,6 +105,22 @@ impl Coordinator {
             }
         }
         turn
+    }
+
+    /// What a group that was loaded subscribes to is looked at with its next heartbeat, as in Kafka:
+    /// one whose members are away stays as it is.
+    pub(super) fn see_topics(&mut self, id: &Arc<str>, topics: &dyn Topics, turn: &mut Turn) {
+        let Some(Group::Consumer(live)) = self.groups.get_mut(id) else {
+            return;
+        };
+        if !std::mem::take(&mut live.topics_are_unseen) {
+            return;
+        }
+        let mut tx = Tx::default();
+        change::refresh(&mut live.group, topics, &mut tx);
+        if !tx.records.is_empty() {
+            turn.writes.push(consumer_write(id, tx, Then::Nothing));
+        }
     }
 
     /// Makes a new target, if the group needs one and may have it now; or leaves that to others.

@@ -32,6 +32,7 @@ impl Coordinator {
         turn: &mut Turn,
     ) {
         let member_id = request.member_id.clone();
+        self.see_topics(id, topics, turn);
         let done =
             check(id, &request, &self.config.consumer.assignors).and_then(|()| {
                 match request.epoch {

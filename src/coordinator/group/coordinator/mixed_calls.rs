@@ -28,6 +28,7 @@ impl Coordinator {
         now: TimestampMs,
         turn: &mut Turn,
     ) {
+        self.see_topics(&id, topics, turn);
         let group = self.consumer_group(&id);
         let is_back = request
             .instance_id

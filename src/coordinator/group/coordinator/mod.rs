@@ -175,8 +175,8 @@ impl Coordinator {
     }
 
     /// Everything is loaded: sessions begin.
-    pub fn begin(&mut self, topics: &dyn Topics, now: TimestampMs) -> Turn {
-        let mut turn = self.refresh(topics, now);
+    pub fn begin(&mut self, now: TimestampMs) -> Turn {
+        let mut turn = Turn::default();
         let ids: Vec<_> = self.groups.keys().cloned().collect();
         for id in ids {
             self.resume(&id, now, &mut turn);
@@ -189,7 +189,10 @@ impl Coordinator {
         let session_timeout_ms = self.session_timeout_ms(id);
         let (group, mut cx) = self.open(id, now, &mut turn.answers);
         match group.expect("it was just named") {
-            Group::Consumer(live) => live.resume(session_timeout_ms, &mut cx),
+            Group::Consumer(live) => {
+                live.topics_are_unseen = true;
+                live.resume(session_timeout_ms, &mut cx);
+            }
             Group::Classic(_) => self.with_classic(id, now, turn, |group, cx| {
                 group.resume(cx);
                 match group.members().count() > too_many {
@@ -263,7 +266,8 @@ impl Coordinator {
         });
     }
 
-    /// The partition has not taken a write.
+    /// The partition has not taken a write. Those of its turn that come behind it are refused with it,
+    /// the last first.
     pub fn refused(&mut self, write: Write, error: ErrorCode, now: TimestampMs) -> Turn {
         let mut turn = Turn::default();
         self.undo(write.undo.unwrap_or_default(), error, now, &mut turn);

@@ -97,7 +97,7 @@ impl Bench {
             tickets: 0,
             born: 0,
         };
-        let turn = bench.coordinator.begin(&bench.cluster, bench.now);
+        let turn = bench.coordinator.begin(bench.now);
         bench.take(turn);
         bench
     }
@@ -121,13 +121,16 @@ impl Bench {
     /// What a shard does with a turn.
     pub(super) fn take(&mut self, turn: Turn) {
         self.hear(turn.answers);
-        for write in turn.writes {
-            if self.is_full {
-                let error = ErrorCode::CoordinatorNotAvailable;
-                let turn = self.coordinator.refused(write, error, self.now);
-                self.take(turn);
-                continue;
-            }
+        let (taken, refused) = match self.is_full {
+            true => (Vec::new(), turn.writes),
+            false => (turn.writes, Vec::new()),
+        };
+        for write in refused.into_iter().rev() {
+            let error = ErrorCode::CoordinatorNotAvailable;
+            let turn = self.coordinator.refused(write, error, self.now);
+            self.take(turn);
+        }
+        for write in taken {
             let base = self.log.len() as Offset;
             self.log.extend(write.records.iter().cloned());
             self.coordinator.appended(write, base, self.now);
@@ -169,7 +172,7 @@ impl Bench {
     pub(super) fn restart(&mut self) {
         self.log.truncate(self.durable);
         self.coordinator = self.loaded();
-        let turn = self.coordinator.begin(&self.cluster, self.now);
+        let turn = self.coordinator.begin(self.now);
         self.take(turn);
     }
 
