@@ -8,6 +8,10 @@ const ABOVE: f64 = 26.0;
 const BELOW: f64 = 46.0;
 /// A letter of the legend is about so wide.
 const LETTER: f64 = 6.6;
+/// What a line's stroke and the gaps around it take of the legend.
+const STROKE: f64 = 42.0;
+/// A row of the legend.
+const ROW: f64 = 16.0;
 
 /// Where the lines of a panel are.
 struct Area {
@@ -23,19 +27,42 @@ struct Area {
 pub(super) fn draw(svg: &mut Svg, panel: &Panel, top: f64, width: f64, height: f64) {
     let points = || panel.lines.iter().flat_map(|line| &line.points);
     let seen = || points().filter(|(_, y)| y.is_some());
+    let rows = legend_rows(&panel.lines, width - LEFT);
+    let above = ABOVE + ROW * rows.len().saturating_sub(1) as f64;
     let area = Area {
         left: LEFT,
-        top: top + ABOVE,
+        top: top + above,
         width: width - LEFT - RIGHT,
-        height: height - ABOVE - BELOW,
+        height: height - above - BELOW,
         x: panel.x.scale.range(seen().map(|(x, _)| *x)),
         y: panel.y.scale.range(seen().filter_map(|(_, y)| *y)),
     };
     area.draw_axes(svg, panel);
-    area.draw_legend(svg, &panel.lines);
+    area.draw_legend(svg, &rows);
     for (number, line) in panel.lines.iter().enumerate() {
         area.draw_line(svg, number, line);
     }
+}
+
+/// The lines with their numbers, in as many rows as they need.
+fn legend_rows(lines: &[Line], width: f64) -> Vec<Vec<(usize, &Line)>> {
+    let (mut rows, mut used) = (vec![Vec::new()], 0.0);
+    for (number, line) in lines.iter().enumerate() {
+        let wanted = legend_width(line);
+        if used > 0.0 && used + wanted > width {
+            rows.push(Vec::new());
+            used = 0.0;
+        }
+        used += wanted;
+        rows.last_mut()
+            .expect("there is a row")
+            .push((number, line));
+    }
+    rows
+}
+
+fn legend_width(line: &Line) -> f64 {
+    STROKE + line.name.chars().count() as f64 * LETTER
 }
 
 impl Area {
@@ -63,12 +90,14 @@ impl Area {
         svg.upward_text(18.0, self.top + self.height / 2.0, &panel.y.label);
     }
 
-    fn draw_legend(&self, svg: &mut Svg, lines: &[Line]) {
-        let (mut x, y) = (self.left, self.top - 10.0);
-        for (number, line) in lines.iter().enumerate() {
-            svg.line(number, &[(x, y), (x + 18.0, y)]);
-            svg.text(x + 23.0, y + 4.0, Anchor::Start, "legend", &line.name);
-            x += 42.0 + line.name.chars().count() as f64 * LETTER;
+    fn draw_legend(&self, svg: &mut Svg, rows: &[Vec<(usize, &Line)>]) {
+        for (row, lines) in rows.iter().rev().enumerate() {
+            let (mut x, y) = (self.left, self.top - 10.0 - ROW * row as f64);
+            for (number, line) in lines {
+                svg.line(*number, &[(x, y), (x + 18.0, y)]);
+                svg.text(x + 23.0, y + 4.0, Anchor::Start, "legend", &line.name);
+                x += legend_width(line);
+            }
         }
     }
 

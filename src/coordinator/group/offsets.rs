@@ -114,13 +114,11 @@ impl Offsets {
     }
 
     /// The groups that have an offset, decided or not, in one of these topics.
-    pub fn groups_with_topics(&self, topics: &HashSet<Arc<str>>) -> Vec<(Arc<str>, Arc<str>)> {
+    pub fn groups_with_topics(&self, topics: &HashSet<Arc<str>>) -> Vec<Arc<str>> {
         let pending = self.pending.values().flatten();
         let all = self.groups.iter().chain(pending);
-        let found = all.flat_map(|(group, has)| {
-            let of_them = has.keys().filter(|topic| topics.contains(*topic));
-            of_them.map(|topic| (group.clone(), topic.clone()))
-        });
+        let found = all.filter(|(_, has)| has.keys().any(|topic| topics.contains(topic)));
+        let found = found.map(|(group, _)| group.clone());
         let mut found: Vec<_> = found.collect();
         found.sort_unstable();
         found.dedup();

@@ -51,7 +51,7 @@ pub struct DescribedMember {
     pub client_host: Arc<str>,
     /// What it said of itself; empty unless the group is stable.
     pub metadata: Bytes,
-    /// What it has; empty unless the group is stable.
+    /// What it was given last.
     pub assignment: Bytes,
 }
 
@@ -197,7 +197,8 @@ fn named(partitions: &TopicPartitions, topics: &dyn Topics) -> Vec<NamedTopicPar
     named.collect()
 }
 
-/// While a rebalance is under way, nobody's part is settled.
+/// While a rebalance is under way there is no protocol, and nobody's words for it; the parts of the
+/// last generation are told, as by Kafka.
 fn described(group: &classic::Group) -> DescribedGroup {
     let is_stable = group.state() == State::Stable;
     let protocol = group.protocol_name().cloned();
@@ -212,10 +213,7 @@ fn described(group: &classic::Group) -> DescribedGroup {
             .filter(|_| is_stable)
             .cloned()
             .unwrap_or_default(),
-        assignment: match is_stable {
-            true => member.assignment.clone(),
-            false => Bytes::new(),
-        },
+        assignment: member.assignment.clone(),
     };
     DescribedGroup {
         state: group.state().name(),

@@ -29,11 +29,13 @@ impl Coordinator {
     /// begins at the beginning.
     pub fn forget_topics(&self, topics: &HashSet<Arc<str>>) -> Turn {
         let mut records = Vec::new();
-        for (group, topic) in self.offsets.groups_with_topics(topics) {
+        for group in self.offsets.groups_with_topics(topics) {
             let places = self.offsets.places_of(&group).into_iter();
-            let gone = places.filter(|(has, _)| *has == topic);
+            let gone = places.filter(|(topic, _)| topics.contains(topic));
             records.extend(
-                gone.map(|(_, partition)| stored::offset_record(&group, &topic, partition, None)),
+                gone.map(|(topic, partition)| {
+                    stored::offset_record(&group, &topic, partition, None)
+                }),
             );
         }
         in_batches(records)
