@@ -1,8 +1,7 @@
 //! The client as a member of consumer groups, by both protocols: who gets what, that nothing is
 //! read twice or never while members come and go, and where a group goes on.
 //!
-//! Against another broker: `KLAMM_TEST_BOOTSTRAP=127.0.0.1:19092 cargo test --test group_client --
-//! --ignored`.
+//! Against another broker: `KLAMM_TEST_BOOTSTRAP=127.0.0.1:19092 cargo test --test group_client`.
 
 mod broker_process;
 
@@ -27,7 +26,6 @@ const PARTITIONS: i32 = 6;
 const WAIT: Duration = Duration::from_secs(60);
 
 #[test]
-#[ignore = "until the broker has groups"]
 fn members_come_and_go_and_every_record_is_read_once() {
     let stage = Stage::new();
     let protocols = [
@@ -43,7 +41,6 @@ fn members_come_and_go_and_every_record_is_read_once() {
 }
 
 #[test]
-#[ignore = "until the broker has groups"]
 fn a_group_goes_on_where_it_has_committed() {
     let stage = Stage::new();
     for (index, protocol) in both().into_iter().enumerate() {
@@ -74,7 +71,6 @@ fn a_group_goes_on_where_it_has_committed() {
 }
 
 #[test]
-#[ignore = "until the broker has groups"]
 fn positions_can_be_moved_and_partitions_paused() {
     let stage = Stage::new();
     let topic = stage.topic("steer", 0..60);
@@ -103,7 +99,6 @@ fn positions_can_be_moved_and_partitions_paused() {
 }
 
 #[test]
-#[ignore = "until the broker has groups"]
 fn without_a_reset_a_group_must_have_committed() {
     let stage = Stage::new();
     for (index, protocol) in both().into_iter().enumerate() {
@@ -127,7 +122,6 @@ fn without_a_reset_a_group_must_have_committed() {
 }
 
 #[test]
-#[ignore = "until the broker has groups"]
 fn a_static_member_finds_its_partitions_after_a_restart() {
     let stage = Stage::new();
     for (index, protocol) in both().into_iter().enumerate() {
@@ -153,7 +147,6 @@ fn a_static_member_finds_its_partitions_after_a_restart() {
 }
 
 #[test]
-#[ignore = "until the broker has groups"]
 fn who_does_not_poll_loses_its_partitions_and_comes_back() {
     let stage = Stage::new();
     for (index, protocol) in both().into_iter().enumerate() {
@@ -183,7 +176,6 @@ fn who_does_not_poll_loses_its_partitions_and_comes_back() {
 }
 
 #[test]
-#[ignore = "until the broker has groups"]
 fn a_subscription_by_regex_takes_up_new_topics() {
     let stage = Stage::new();
     let first = stage.topic("regex-a", 0..10);
@@ -199,7 +191,6 @@ fn a_subscription_by_regex_takes_up_new_topics() {
 }
 
 #[test]
-#[ignore = "until the broker has groups"]
 fn the_command_commits_and_leaves_when_it_is_interrupted() {
     let stage = Stage::new();
     for protocol in ["classic", "consumer"] {

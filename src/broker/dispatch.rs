@@ -108,7 +108,8 @@ apis! {
         JoinGroup => join_group;
         SyncGroup => sync_group;
         DescribeGroups => describe_groups;
-        ConsumerGroupHeartbeat => consumer_group_heartbeat;
+        ConsumerGroupHeartbeat => consumer_group_heartbeat,
+            gaps "regular expressions: ASCII classes only";
     }
     simple {
         ListOffsets => list_offsets::ListOffsetsRequest;
@@ -117,7 +118,8 @@ apis! {
         FindCoordinator => find_coordinator::FindCoordinatorRequest,
             gaps "of groups only: for transactions COORDINATOR_NOT_AVAILABLE, for share groups too";
         Heartbeat => heartbeat::HeartbeatRequest;
-        LeaveGroup => leave_group::LeaveGroupRequest;
+        LeaveGroup => leave_group::LeaveGroupRequest,
+            gaps "never turns a consumer group back into a classic one";
         ListGroups => list_groups::ListGroupsRequest;
         CreateTopics => create_topics::CreateTopicsRequest;
         DeleteTopics => delete_topics::DeleteTopicsRequest;

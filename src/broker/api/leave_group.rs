@@ -4,7 +4,7 @@
 //!            version 3 on each has its own answer. In a group that is not there nobody is a
 //!            member: UNKNOWN_MEMBER_ID for each.
 //! Versions:  v3 several members (KIP-345) · v4 flexible · v5 reason (KIP-800)
-//! Not done:  –
+//! Not done:  a consumer group whose last member of the new protocol is removed here stays one
 
 use super::by_group::{Said, expect_answer, group_of_member};
 use crate::broker::context::{Context, Request};

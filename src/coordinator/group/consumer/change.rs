@@ -9,11 +9,14 @@ use super::topics::Topics;
 use super::tx::Tx;
 use crate::model::TimestampMs;
 
-/// A new epoch, and with it a new target.
-pub fn bump(group: &mut Group, topics: &dyn Topics, tx: &mut Tx) {
+/// Why a group is assigned anew though nobody has come, gone or said anything.
+const TOPICS_HAVE_CHANGED: &str = "its topics have changed";
+
+/// A new epoch, and with it a new target; the log is told why.
+pub fn bump(group: &mut Group, why: &str, topics: &dyn Topics, tx: &mut Tx) {
     let epoch = group.epoch() + 1;
     let hash = metadata_hash(group, topics);
-    log::info!("group {}: epoch {epoch}", group.id());
+    log::info!("group {}: epoch {epoch}, {why}", group.id());
     let record = stored::epoch_record(group.id(), Some((epoch, hash)));
     tx.apply(group, record);
     if let Some(record) = group.old_metadata_tombstone() {
@@ -50,14 +53,14 @@ pub(super) fn forget_unused(group: &mut Group, regex: &str, tx: &mut Tx) {
 /// Topics have changed: a new epoch, if what the group subscribes to is not what it was.
 pub fn refresh(group: &mut Group, topics: &dyn Topics, tx: &mut Tx) {
     if !group.members().is_empty() && metadata_hash(group, topics) != group.metadata_hash() {
-        bump(group, topics, tx);
+        bump(group, TOPICS_HAVE_CHANGED, topics, tx);
     }
 }
 
 /// The same, after all expressions have been looked up anew.
 pub fn refresh_regexes(group: &mut Group, topics: &dyn Topics, now: TimestampMs, tx: &mut Tx) {
     match regex::refresh(group, topics, now, tx) {
-        true => bump(group, topics, tx),
+        true => bump(group, TOPICS_HAVE_CHANGED, topics, tx),
         false => refresh(group, topics, tx),
     }
 }

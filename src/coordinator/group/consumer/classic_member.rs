@@ -43,7 +43,8 @@ pub fn join(
     let profile = profile(request, &subscription, old);
     let has_changed = put_profile(group, &id, profile, tx);
     if has_changed {
-        bump(group, topics, tx);
+        let why = format!("{id} joins by the classic protocol");
+        bump(group, &why, topics, tx);
     }
     Ok(Pending {
         member_id: id,

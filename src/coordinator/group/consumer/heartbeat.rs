@@ -183,7 +183,11 @@ pub fn heartbeat(
     let assigned = subscribe(group, &request, tx)?;
     let has_changed = update_profile(group, &request, topics, now, tx)?;
     if has_changed || group.epoch() == 0 {
-        bump(group, topics, tx);
+        let did = match is_in {
+            true => "subscribes to something else",
+            false => "joins",
+        };
+        bump(group, &format!("{} {did}", request.member_id), topics, tx);
     }
     Ok(Pending {
         is_full: is_full(&request),
@@ -254,7 +258,7 @@ pub fn leave_for_a_while(group: &mut Group, id: &Arc<str>, tx: &mut Tx) {
 /// Takes a member out, and has the rest share what it had.
 pub fn fence(group: &mut Group, id: &Arc<str>, topics: &dyn Topics, tx: &mut Tx) {
     remove(group, id, tx);
-    bump(group, topics, tx);
+    bump(group, &format!("{id} is gone"), topics, tx);
 }
 
 /// That an instance id is known, and this member's.

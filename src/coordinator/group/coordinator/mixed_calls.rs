@@ -240,7 +240,7 @@ impl Coordinator {
         if tx.records.is_empty() {
             return turn.answers.push((ticket, answer));
         }
-        bump(&mut live.group, topics, &mut tx);
+        bump(&mut live.group, "members leave", topics, &mut tx);
         turn.writes
             .push(consumer_write(id, tx, Then::Answer(ticket, answer)));
     }
