@@ -83,7 +83,12 @@ impl Future for Sleep {
             self.number = Some(self.sleepers.add(self.due, cx.waker().clone()));
             return Poll::Pending;
         };
-        match self.sleepers.waiting.borrow_mut().get_mut(&(self.due, number)) {
+        match self
+            .sleepers
+            .waiting
+            .borrow_mut()
+            .get_mut(&(self.due, number))
+        {
             Some(waker) => waker.clone_from(cx.waker()),
             None => return Poll::Ready(()),
         }
@@ -94,7 +99,11 @@ impl Future for Sleep {
 impl Drop for Sleep {
     fn drop(&mut self) {
         if let Some(number) = self.number {
-            let waker = self.sleepers.waiting.borrow_mut().remove(&(self.due, number));
+            let waker = self
+                .sleepers
+                .waiting
+                .borrow_mut()
+                .remove(&(self.due, number));
             drop(waker);
         }
     }
