@@ -2,6 +2,7 @@
 //! loading.
 
 mod bench;
+mod classic;
 mod consumers;
 mod mixed;
 mod model;
