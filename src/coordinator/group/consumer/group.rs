@@ -212,7 +212,12 @@ impl Group {
     /// Whether a topic is subscribed to.
     pub fn subscribes_to(&self, topic: &str) -> bool {
         let named = self.subscribers.contains_key(topic);
-        let found = |resolved: &Resolved| resolved.topics.iter().any(|found| **found == *topic);
+        let found = |resolved: &Resolved| {
+            let found = resolved
+                .topics
+                .binary_search_by(|found| (**found).cmp(topic));
+            found.is_ok()
+        };
         named || self.resolved_regexes().any(found)
     }
 

@@ -6,3 +6,4 @@ mod classic;
 mod consumers;
 mod mixed;
 mod model;
+mod upkeep;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::bench::{Bench, Consumer, GROUP};
 use crate::coordinator::group::answer::Answer;
 use crate::coordinator::group::config::{GroupConfig, GroupOverrides};
-use crate::coordinator::group::coordinator::{Call, FetchRequest};
+use crate::coordinator::group::coordinator::{Call, FetchRequest, Walk};
 use crate::protocol::error_code::ErrorCode;
 
 fn settle(bench: &mut Bench, consumers: &mut [Consumer]) {
@@ -318,7 +318,8 @@ fn an_empty_group_goes_with_its_last_offset() {
     bench.commit("1", 1, "a", 0);
     let week = bench.config.offsets_retention_ms;
     let expire = |bench: &mut Bench| {
-        let turn = bench.coordinator.expire(bench.now);
+        let (turn, next) = bench.coordinator.expire(&Walk::default(), bench.now);
+        assert_eq!(next, None);
         bench.take(turn);
     };
     bench.now += week;
