@@ -105,6 +105,19 @@ impl Offsets {
         })
     }
 
+    /// What open transactions have committed for a group.
+    pub fn pending_of_group(
+        &self,
+        group: &str,
+    ) -> impl Iterator<Item = (&Arc<str>, i32, &Committed)> {
+        let open = self.open.get(group).into_iter().flatten();
+        let pending = open.filter_map(move |producer| self.pending.get(producer)?.get(group));
+        pending.flatten().flat_map(|(topic, partitions)| {
+            let partitions = partitions.iter();
+            partitions.map(move |(partition, pending)| (topic, *partition, pending))
+        })
+    }
+
     /// Whether a transaction that is still open has committed an offset of this partition.
     pub fn is_pending(&self, group: &str, topic: &str, partition: i32) -> bool {
         let open = self.open.get(group).into_iter().flatten();

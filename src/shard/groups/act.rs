@@ -144,7 +144,7 @@ impl Owned {
     /// taken or refused. So it may use the arena's reserve, a sixteenth of the core's memory: that
     /// holds what groups write in the time in which a flush frees producers' memory. Only what does
     /// not fit into that either is refused, with an error upon which clients try again.
-    fn append_group_records(
+    pub(super) fn append_group_records(
         &self,
         partition: PartitionId,
         write: &Write,
@@ -203,14 +203,17 @@ fn code_of(error: PartitionError) -> ErrorCode {
 #[cfg(test)]
 mod tests {
     use std::cell::RefCell;
+    use std::collections::BTreeSet;
     use std::rc::Rc;
     use std::sync::Arc;
 
     use super::*;
     use crate::coordinator::group::coordinator::{Call, CommitRequest, OffsetToCommit};
+    use crate::coordinator::group::record::GroupRecord;
     use crate::log::{DataDir, Log, LogConfig};
     use crate::model::{TopicPartition, Uuid};
     use crate::partition::{CommitRule, Partition};
+    use crate::protocol::message::group_record::offset::{OffsetCommitKey, OffsetCommitValue};
     use crate::runtime::sync::{Notify, Semaphore};
     use crate::runtime::{Core, CoreOptions, block_on_one_core};
     use crate::shard::Shard;
@@ -266,6 +269,25 @@ mod tests {
                 metadata: None,
             }],
         })
+    }
+
+    /// It is written before anybody can ask.
+    #[test]
+    fn what_a_load_lets_go_is_written() {
+        block_on_one_core(CoreOptions::default(), async |core| {
+            let (owned, id) = coordinating(&core);
+            let key = OffsetCommitKey {
+                group: "g".to_owned(),
+                topic: "gone".to_owned(),
+                partition: 0,
+            };
+            let value = Some(OffsetCommitValue::default());
+            let mut loaded = Coordinator::new(Default::default());
+            loaded.load(0, -1, &GroupRecord::OffsetCommit { key, value }, 0);
+            owned.forget_lost(id, &mut loaded, &BTreeSet::new()).await;
+            assert_eq!(loaded.figures().offsets, 0);
+            assert_eq!(owned.state.borrow().partitions[&id].log().log_end(), 1);
+        });
     }
 
     /// Producers had filled the core's memory, and commits were refused until a flush had freed

@@ -127,7 +127,7 @@ impl Owned {
         }
         if !changes.partitions_created.is_empty() {
             for partition in self.unhosted(image) {
-                self.host_group(shards, partition);
+                self.host_group(shards, partition, changes.clone());
             }
         }
         let of_groups = |resource: &ConfigResource| {

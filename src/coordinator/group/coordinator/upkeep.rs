@@ -1,6 +1,6 @@
 //! What happens without being asked for: offsets expire, topics go, empty groups with them.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -9,8 +9,8 @@ use super::super::offsets::Committed;
 use super::super::record::GroupRecord;
 use super::super::stored;
 use super::kinds::Group;
-use super::{Coordinator, Then, Turn, Write};
-use crate::model::TimestampMs;
+use super::{Coordinator, Then, Topics, Turn, Write};
+use crate::model::{TimestampMs, Uuid};
 
 /// As many records are put into one batch of upkeep.
 const BATCH_RECORDS_MAX: usize = 500;
@@ -47,6 +47,46 @@ impl Coordinator {
     pub fn expire(&self, from: &Walk, now: TimestampMs) -> (Turn, Option<Walk>) {
         self.walk(from, |group, place, stretch| {
             self.expire_group(group, place, now, stretch)
+        })
+    }
+
+    /// Lets go offsets that a coordinator has loaded and whose topic is lost: the broker died after
+    /// the topic was deleted and before that was in this log. In stretches, as
+    /// [`Coordinator::expire`]; before anything else is asked of the coordinator, so that all there is
+    /// is older than the metadata that is asked.
+    ///
+    /// Lost are topics of which no name is left, and those whose id is among `deleted`: there is
+    /// another topic of the name, and its readers begin at the beginning. Where ids merely differ,
+    /// nothing is known: Kafka may have written the offset in a cluster that gave the topic another
+    /// id, and it goes on to count. So what escapes is a topic that was deleted and created again,
+    /// when the metadata's log that says so was left behind a snapshot before the broker died, or
+    /// when the offset does not tell its topic's id, as those of older Kafkas do not.
+    pub fn forget_lost(
+        &self,
+        from: &Walk,
+        topics: &dyn Topics,
+        deleted: &BTreeSet<Uuid>,
+    ) -> (Turn, Option<Walk>) {
+        let is_lost =
+            |topic: &str, id: Uuid| topics.by_name(topic).is_none() || deleted.contains(&id);
+        self.walk(from, |group, place, stretch| {
+            let id = group.id();
+            if place.is_none() {
+                let pending = self.offsets.pending_of_group(id);
+                let lost = pending.filter(|(topic, _, one)| is_lost(topic, one.topic_id));
+                stretch
+                    .records
+                    .extend(lost.map(|(topic, partition, _)| tombstone(id, topic, partition)));
+            }
+            for (topic, partition, committed) in self.offsets.of_group_from(id, place) {
+                if !stretch.looks() {
+                    return Some((topic.clone(), partition));
+                }
+                if is_lost(topic, committed.topic_id) {
+                    stretch.records.push(tombstone(id, topic, partition));
+                }
+            }
+            None
         })
     }
 

@@ -1,8 +1,13 @@
 //! What goes without being asked for.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use super::bench::Bench;
 use crate::coordinator::group::coordinator::{Call, CommitRequest, OffsetToCommit, Turn, Walk};
+use crate::coordinator::group::record::GroupRecord;
 use crate::model::Uuid;
+use crate::protocol::message::group_record::offset::{OffsetCommitKey, OffsetCommitValue};
 
 /// Of a stretch: one batch, or somewhat more.
 const RECORDS_MAX: usize = 600;
@@ -90,4 +95,56 @@ fn a_group_stays_whose_first_offsets_do_not_expire() {
     expire(&mut bench, |_, _| ());
     assert_eq!(bench.coordinator.figures().offsets, 1);
     assert_eq!(bench.coordinator.list(&[], &[]).len(), 1);
+}
+
+/// The broker died before it wrote that the offsets of a deleted topic are gone: they were there
+/// again after its start, and counted for the next topic of that name.
+#[test]
+fn offsets_of_lost_topics_go_when_they_are_loaded() {
+    let mut bench = Bench::eager();
+    let (of_a, _) = bench.cluster.topics["a"];
+    let (deleted, foreign) = (Uuid::from_u128(900), Uuid::from_u128(901));
+    let places = [
+        ("a", of_a, 0),
+        ("a", Uuid::ZERO, 1),
+        ("a", foreign, 2),
+        ("a", deleted, 3),
+        ("gone", deleted, 0),
+        ("unheard of", foreign, 0),
+    ];
+    commit(&mut bench, "g", &places);
+    commit_many(&mut bench, "other", 3_000);
+    let mut coordinator = bench.loaded();
+    let key = OffsetCommitKey {
+        group: "other".to_owned(),
+        topic: "gone".to_owned(),
+        partition: 5,
+    };
+    let value = Some(OffsetCommitValue::default());
+    let pending = GroupRecord::OffsetCommit { key, value };
+    coordinator.load(9_000, 7, &pending, bench.now);
+    bench.coordinator = coordinator;
+    let (mut walk, mut lost) = (Some(Walk::default()), Vec::new());
+    while let Some(from) = walk.take() {
+        let deleted = BTreeSet::from([deleted]);
+        let (turn, next) = bench
+            .coordinator
+            .forget_lost(&from, &bench.cluster, &deleted);
+        let records = turn.writes.iter().flat_map(|write| &write.records);
+        lost.extend(records.map(place));
+        bench.take(turn);
+        walk = next;
+    }
+    let expected = [("a", 3), ("gone", 0), ("unheard of", 0), ("gone", 5)];
+    assert_eq!(lost, expected.map(|(topic, n)| (Arc::from(topic), n)));
+    assert_eq!(bench.coordinator.figures().offsets, 3_003);
+}
+
+fn place(record: &GroupRecord) -> (Arc<str>, i32) {
+    match record {
+        GroupRecord::OffsetCommit { key, value: None } => {
+            (key.topic.as_str().into(), key.partition)
+        }
+        other => panic!("{other:?} is no tombstone of an offset"),
+    }
 }
