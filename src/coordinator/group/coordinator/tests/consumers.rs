@@ -424,3 +424,25 @@ fn a_static_member_has_its_place_kept() {
     }
     assert_eq!(consumers[1].count(), 4, "it did not come back in time");
 }
+
+#[test]
+fn a_group_holds_so_much_of_its_members_words_and_no_more() {
+    let mut bench = Bench::eager();
+    let names: Vec<_> = (0..1_000).map(|n| format!("{n:01000}")).collect();
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    let mut one = one_of("1");
+    assert_eq!(one.beat(&mut bench), ErrorCode::None);
+    let count = (0..100).take_while(|number| {
+        let mut talker = Consumer::new(&format!("talker{number}"), &names);
+        talker.beat(&mut bench) == ErrorCode::None
+    });
+    assert_eq!(count.count(), 32, "as much as MEMBERS_BYTES_MAX says");
+    let told = bench.beat(Consumer::new("late", &names).request());
+    assert_eq!(told.error, ErrorCode::GroupMaxSizeReached);
+    assert_eq!(one.beat(&mut bench), ErrorCode::None);
+    assert_eq!(
+        one_of("2").beat(&mut bench),
+        ErrorCode::None,
+        "it says little"
+    );
+}
