@@ -134,7 +134,8 @@ apis! {
         DescribeConfigs => describe_configs::DescribeConfigsRequest;
         AlterConfigs => alter_configs::AlterConfigsRequest;
         DescribeLogDirs => describe_log_dirs::DescribeLogDirsRequest;
-        CreatePartitions => create_partitions::CreatePartitionsRequest;
+        CreatePartitions => create_partitions::CreatePartitionsRequest,
+            gaps "not for `__consumer_offsets`, whose groups would be looked for elsewhere: INVALID_REQUEST";
         DeleteGroups => delete_groups::DeleteGroupsRequest;
         IncrementalAlterConfigs => incremental_alter_configs::IncrementalAlterConfigsRequest;
         OffsetDelete => offset_delete::OffsetDeleteRequest;
