@@ -128,11 +128,12 @@ apis! {
         Produce => produce, gaps "transactional batches are refused; 0–2 are named for old librdkafka and refused, as in Kafka";
         Fetch => fetch, gaps "consumers only: no followers, no closest replica";
         OffsetCommit => offset_commit;
-        JoinGroup => join_group;
+        JoinGroup => join_group,
+            gaps "the members of a group may say 32 MiB of themselves in all";
         SyncGroup => sync_group;
         DescribeGroups => describe_groups;
         ConsumerGroupHeartbeat => consumer_group_heartbeat,
-            gaps "regular expressions: ASCII classes only";
+            gaps "regular expressions: ASCII classes only; members may say 32 MiB in all, as with JoinGroup";
     }
     simple {
         ListOffsets => list_offsets::ListOffsetsRequest;
@@ -156,7 +157,8 @@ apis! {
         DescribeConfigs => describe_configs::DescribeConfigsRequest;
         AlterConfigs => alter_configs::AlterConfigsRequest;
         DescribeLogDirs => describe_log_dirs::DescribeLogDirsRequest;
-        CreatePartitions => create_partitions::CreatePartitionsRequest;
+        CreatePartitions => create_partitions::CreatePartitionsRequest,
+            gaps "not for `__consumer_offsets`, whose groups would be looked for elsewhere: INVALID_REQUEST";
         DeleteGroups => delete_groups::DeleteGroupsRequest;
         IncrementalAlterConfigs => incremental_alter_configs::IncrementalAlterConfigsRequest;
         OffsetDelete => offset_delete::OffsetDeleteRequest;

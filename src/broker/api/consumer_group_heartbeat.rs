@@ -5,7 +5,8 @@
 //!            nothing. Where the protocol is not offered it is UNSUPPORTED_VERSION, as in Kafka.
 //! Versions:  v1 regular expressions, ids chosen by clients (KIP-1082)
 //! Not done:  regular expressions know ASCII classes only, and see topics that their member may not.
-//!            The rack is kept and not assigned by, as in Kafka
+//!            The rack is kept and not assigned by, as in Kafka. The members of a group may say 32 MiB
+//!            of themselves in all, then GROUP_MAX_SIZE_REACHED
 
 use std::collections::BTreeSet;
 use std::rc::Rc;

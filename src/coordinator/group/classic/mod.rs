@@ -16,6 +16,7 @@
 mod join;
 mod leave;
 mod member;
+mod pending;
 mod rebalance;
 mod subscription;
 mod sync;
@@ -37,6 +38,8 @@ use super::effects::Cx;
 use crate::coordinator::timers::TimerId;
 use crate::model::TimestampMs;
 use crate::protocol::error_code::ErrorCode;
+use member::protocols_bytes;
+use pending::PendingJoins;
 
 /// The protocol type of consumers, whose subscriptions the coordinator understands.
 pub const CONSUMER: &str = "consumer";
@@ -85,13 +88,14 @@ pub struct Group {
     members: BTreeMap<Arc<str>, Member>,
     /// Member ids by instance id.
     static_members: HashMap<Arc<str>, Arc<str>>,
-    /// Ids that were given out and not joined with; with their timers.
-    pending_joins: BTreeMap<Arc<str>, TimerId>,
+    pending_joins: PendingJoins,
     pending_syncs: BTreeSet<Arc<str>>,
     /// Members whose JoinGroup waits.
     joining: usize,
     /// How many members offer a protocol.
     supported: HashMap<Arc<str>, usize>,
+    /// What the members have said, all together.
+    said_bytes: usize,
     /// What consumers subscribe to, if it could be read.
     subscribed: Option<HashSet<Arc<str>>>,
     /// Somebody joined while the first rebalance waits.
@@ -162,10 +166,11 @@ impl Group {
             leader: None,
             members: BTreeMap::new(),
             static_members: HashMap::new(),
-            pending_joins: BTreeMap::new(),
+            pending_joins: PendingJoins::default(),
             pending_syncs: BTreeSet::new(),
             joining: 0,
             supported: HashMap::new(),
+            said_bytes: 0,
             subscribed: None,
             new_member_added: false,
             join_timer,
@@ -223,20 +228,13 @@ impl Group {
     }
 
     /// What the members of a group that was restored offer, where more is known than the log has.
-    pub fn take_offers(&mut self, mut offers: BTreeMap<Arc<str>, Vec<Protocol>>) {
-        self.supported.clear();
-        for member in self.members.values_mut() {
-            if let Some(offered) = offers.remove(&member.id) {
-                member.protocols = offered;
+    pub fn take_offers(&mut self, offers: BTreeMap<Arc<str>, Vec<Protocol>>) {
+        for (id, offered) in offers {
+            if let Some(member) = self.members.get_mut(&id) {
+                let before = std::mem::replace(&mut member.protocols, offered.clone());
+                self.count_protocols(&offered, 1);
+                self.count_protocols(&before, -1);
             }
-        }
-        let all: Vec<_> = self
-            .members
-            .values()
-            .map(|member| member.protocols.clone())
-            .collect();
-        for offered in &all {
-            self.count_protocols(offered, 1);
         }
     }
 
@@ -284,8 +282,8 @@ impl Group {
             answer_join(member, JoinAnswer::refused(member.id.clone(), error), cx);
             answer_sync(member, SyncAnswer::refused(error), cx);
         }
-        for timer in self.pending_joins.values() {
-            cx.timers.remove(*timer);
+        for session in self.pending_joins.sessions() {
+            cx.timers.remove(session);
         }
         cx.timers.remove(self.join_timer);
         cx.timers.remove(self.sync_timer);
@@ -515,6 +513,7 @@ impl Group {
             assert!(before.is_none(), "an instance id has one member");
         }
         self.count_protocols(&member.protocols, 1);
+        self.said_bytes += member.names_bytes();
         self.joining += usize::from(member.joining.is_some());
         self.leader.get_or_insert_with(|| member.id.clone());
         self.members.insert(member.id.clone(), member);
@@ -525,6 +524,7 @@ impl Group {
         if let Some(member) = self.members.remove(id) {
             cx.timers.remove(member.session);
             self.count_protocols(&member.protocols, -1);
+            self.said_bytes -= member.names_bytes();
             self.joining -= usize::from(member.joining.is_some());
             if let Some(instance_id) = &member.instance_id {
                 self.static_members.remove(instance_id);
@@ -538,12 +538,15 @@ impl Group {
     }
 
     fn remove_pending_join(&mut self, id: &str, cx: &mut Cx<'_>) {
-        if let Some(timer) = self.pending_joins.remove(id) {
-            cx.timers.remove(timer);
+        if let Some(session) = self.pending_joins.remove(id) {
+            cx.timers.remove(session);
         }
     }
 
     fn count_protocols(&mut self, protocols: &[Protocol], by: isize) {
+        let bytes = protocols_bytes(protocols);
+        let said = self.said_bytes.checked_add_signed(by * bytes as isize);
+        self.said_bytes = said.expect("what is said is counted in before it is counted out");
         for protocol in protocols {
             let count = self.supported.entry(protocol.name.clone()).or_default();
             *count = count

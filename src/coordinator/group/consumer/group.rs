@@ -119,6 +119,8 @@ pub struct Group {
     classic_members: usize,
     /// Members that have not reached the target.
     behind: HashSet<Arc<str>>,
+    /// What the members have said, all together.
+    said_bytes: usize,
 }
 
 impl Group {
@@ -140,6 +142,7 @@ impl Group {
             regex_users: BTreeMap::new(),
             classic_members: 0,
             behind: HashSet::new(),
+            said_bytes: 0,
         }
     }
 
@@ -212,7 +215,12 @@ impl Group {
     /// Whether a topic is subscribed to.
     pub fn subscribes_to(&self, topic: &str) -> bool {
         let named = self.subscribers.contains_key(topic);
-        let found = |resolved: &Resolved| resolved.topics.iter().any(|found| **found == *topic);
+        let found = |resolved: &Resolved| {
+            let found = resolved
+                .topics
+                .binary_search_by(|found| (**found).cmp(topic));
+            found.is_ok()
+        };
         named || self.resolved_regexes().any(found)
     }
 
@@ -242,6 +250,12 @@ impl Group {
         let counts = member.is_some_and(|member| member.profile.is_classic());
         let others = self.members.len() - usize::from(member.is_some());
         self.classic_members - usize::from(counts) == others
+    }
+
+    /// What the members have said of themselves, all together; see
+    /// [`MEMBERS_BYTES_MAX`](crate::coordinator::group::config::MEMBERS_BYTES_MAX).
+    pub fn said_bytes(&self) -> usize {
+        self.said_bytes
     }
 
     /// The members that speak the classic protocol.
@@ -436,8 +450,14 @@ impl Group {
             count(&mut self.regex_users, regex, more);
         }
         match more {
-            true => self.classic_members += usize::from(profile.is_classic()),
-            false => self.classic_members -= usize::from(profile.is_classic()),
+            true => {
+                self.classic_members += usize::from(profile.is_classic());
+                self.said_bytes += profile.bytes();
+            }
+            false => {
+                self.classic_members -= usize::from(profile.is_classic());
+                self.said_bytes -= profile.bytes();
+            }
         }
         let Some(instance_id) = &profile.instance_id else {
             return;
@@ -472,6 +492,21 @@ impl Profile {
     pub fn is_classic(&self) -> bool {
         self.classic.is_some()
     }
+
+    /// What it takes of the group's memory.
+    fn bytes(&self) -> usize {
+        let of = |text: &Option<Arc<str>>| text.as_deref().map_or(0, str::len);
+        let topics = self.topics.iter().map(|topic| TEXT_BYTES + topic.len());
+        let classic = self.classic.iter().flat_map(|classic| &classic.protocols);
+        let offers = classic.map(|(name, metadata)| TEXT_BYTES + name.len() + metadata.len());
+        let texts = [&self.rack_id, &self.regex, &self.assignor].map(of);
+        MEMBER_BYTES
+            + 2 * self.client_id.len()
+            + self.client_host.len()
+            + 2 * of(&self.instance_id)
+            + texts.iter().sum::<usize>()
+            + topics.chain(offers).sum::<usize>()
+    }
 }
 
 impl Member {
@@ -485,6 +520,11 @@ impl Member {
         self.current.progress == Progress::Unrevoked
     }
 }
+
+/// What a member takes besides its texts.
+const MEMBER_BYTES: usize = 512;
+/// What a text takes besides its letters.
+const TEXT_BYTES: usize = 32;
 
 fn count(counts: &mut BTreeMap<Arc<str>, usize>, name: &Arc<str>, more: bool) {
     let count = counts.entry(name.clone()).or_default();

@@ -39,6 +39,8 @@ pub use reading::{
     NamedTopicPartitions,
 };
 
+pub use upkeep::Walk;
+
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
