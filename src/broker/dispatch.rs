@@ -109,7 +109,7 @@ apis! {
         SyncGroup => sync_group;
         DescribeGroups => describe_groups;
         ConsumerGroupHeartbeat => consumer_group_heartbeat,
-            gaps "regular expressions: ASCII classes only";
+            gaps "regular expressions: of Unicode the general categories, Latin and Common only, and up to 1 MiB compiled";
     }
     simple {
         ListOffsets => list_offsets::ListOffsetsRequest;
