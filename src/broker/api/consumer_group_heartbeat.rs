@@ -50,13 +50,14 @@ pub(in crate::broker) async fn start(
     };
     let heartbeat = heartbeat(&request, message, fastrand::u128(..));
     let asked = cx.shards.group(Call::ConsumerHeartbeat(group, heartbeat));
-    Ok(Started::Later(Box::pin(async move {
+    Started::with(Box::pin(async move {
         let answer = match asked.await? {
             Ok(answer) => expect_answer!(answer, Answer::ConsumerHeartbeat(answer) => answer),
             Err(code) => ConsumerHeartbeatAnswer::refused(member_id, refusal(code)),
         };
         Ok(Response::encode(&request, &response(answer))?)
-    })))
+    }))
+    .await
 }
 
 fn check(
