@@ -203,12 +203,10 @@ impl Inner {
         future: Pin<&mut F>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<F::Output>> {
-        let began_ns = since_start_ns();
         self.slow_label.set(None);
-        self.pulse.begin_poll(name, began_ns);
+        self.pulse.begin_poll(name, since_start_ns());
         let polled = catch_unwind(AssertUnwindSafe(|| future.poll(cx)));
-        self.pulse.end_poll();
-        let lasted = lasted_since(began_ns);
+        let lasted = lasted_since(self.pulse.end_poll());
         if lasted > self.stall_after {
             self.report_stall(name, lasted);
         }
@@ -219,6 +217,13 @@ impl Inner {
                 Poll::Ready(None)
             }
         }
+    }
+
+    /// Sleeps by `wait`, a call to the kernel: the poll that does it has not lasted meanwhile.
+    pub(super) fn asleep(&self, wait: impl FnOnce()) {
+        self.pulse.end_poll();
+        wait();
+        self.pulse.resume_poll(since_start_ns());
     }
 
     #[cold]

@@ -115,10 +115,10 @@ async fn sleep(core: &Inner, time: Duration) {
     if pool_works {
         sleep_in_glommio(core, time).await;
     } else if disk_works {
-        core.ring.wait(time);
+        core.asleep(|| core.ring.wait(time));
         round(core, false);
     } else {
-        core.sockets.wait(time);
+        core.asleep(|| core.sockets.wait(time));
         round(core, false);
     }
     core.mail.awake();
