@@ -133,7 +133,7 @@ apis! {
         SyncGroup => sync_group;
         DescribeGroups => describe_groups;
         ConsumerGroupHeartbeat => consumer_group_heartbeat,
-            gaps "regular expressions: ASCII classes only; members may say 32 MiB in all, as with JoinGroup";
+            gaps "regular expressions: of Unicode the general categories, Latin and Common only, and up to 1 MiB compiled; members may say 32 MiB in all, as with JoinGroup";
     }
     simple {
         ListOffsets => list_offsets::ListOffsetsRequest;

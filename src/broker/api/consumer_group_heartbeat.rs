@@ -4,7 +4,8 @@
 //!            the partitions, goes. Answered when what it changed is durable; at once if it changed
 //!            nothing. Where the protocol is not offered it is UNSUPPORTED_VERSION, as in Kafka.
 //! Versions:  v1 regular expressions, ids chosen by clients (KIP-1082)
-//! Not done:  regular expressions know ASCII classes only, and see topics that their member may not.
+//! Not done:  regular expressions see topics that their member may not. Of Unicode they know the
+//!            general categories, Latin and Common; one that compiles to more than a MiB is refused.
 //!            The rack is kept and not assigned by, as in Kafka. The members of a group may say 32 MiB
 //!            of themselves in all, then GROUP_MAX_SIZE_REACHED
 

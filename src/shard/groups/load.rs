@@ -9,6 +9,7 @@ use super::super::group_config::group_config;
 use super::super::message::{ReadData, ReadRequest};
 use super::super::{CoreGone, Owned, Shards};
 use super::Host;
+use super::figures::LOAD_SLOW;
 use super::topics::ImageTopics;
 use crate::coordinator::group::coordinator::{Coordinator, Walk};
 use crate::coordinator::group::offsets::NO_PRODUCER;
@@ -85,11 +86,14 @@ impl Owned {
         let deleted = HashSet::new();
         hosted.hosts.insert(partition, Host::Loading { deleted });
         let (owned, shards) = (self.clone(), shards.clone());
+        let begun = self.core.monotonic();
+        self.groups.loads.borrow_mut().begin(begun);
         self.core.spawn(async move {
             let deleted = &changes.topics_deleted_before;
             owned
                 .load(&shards, partition, coordinator, start..end, deleted)
                 .await;
+            owned.on_loaded(begun);
         });
     }
 
@@ -105,12 +109,17 @@ impl Owned {
         let loaded = self.read_groups(shards, partition, &mut coordinator, range);
         let host = match loaded.await {
             Ok(loaded) => {
-                log::debug!(
-                    "{partition}: {} records of groups ({} bytes, {} of unknown kinds) in {:.1?}",
+                let took = begun.elapsed();
+                let level = match took > LOAD_SLOW {
+                    true => log::Level::Info,
+                    false => log::Level::Debug,
+                };
+                log::log!(
+                    level,
+                    "{partition}: {} records of groups ({} bytes, {} of unknown kinds) in {took:.1?}",
                     loaded.records,
                     loaded.bytes,
                     loaded.unknown,
-                    begun.elapsed()
                 );
                 self.forget_lost(partition, &mut coordinator, deleted_before)
                     .await;

@@ -217,6 +217,7 @@ impl Owned {
 
     /// Gives all coordinators up: the core closes. Members are told to look for another.
     pub(in super::super) fn unload_groups(&self) {
+        self.sum_up_groups();
         let partitions = self.groups.hosted.borrow().partitions();
         for partition in partitions {
             self.act(partition, |coordinator, _, now_ms| {
@@ -229,7 +230,7 @@ impl Owned {
 }
 
 impl Hosted {
-    fn partitions(&self) -> Vec<PartitionId> {
+    pub(super) fn partitions(&self) -> Vec<PartitionId> {
         self.hosts.keys().copied().collect()
     }
 

@@ -321,13 +321,10 @@ impl Group {
                 self.target_at = value.as_ref().map_or(0, |value| value.assignment_timestamp);
                 self.see_who_is_behind();
             }
-            GroupRecord::ConsumerGroupTargetAssignmentMember { key, value } => {
-                let id = key.member_id.as_str().into();
-                match value {
-                    Some(value) => drop(self.targets.insert(id, stored::target(value).into())),
-                    None => drop(self.targets.remove(&id)),
-                }
-            }
+            GroupRecord::ConsumerGroupTargetAssignmentMember { key, value } => match value {
+                Some(value) => self.set_target(&key.member_id, stored::target(value).into()),
+                None => drop(self.targets.remove(&*key.member_id)),
+            },
             GroupRecord::ConsumerGroupCurrentMemberAssignment { key, value } => {
                 let current = value.as_ref().map_or_else(Current::new, stored::current);
                 self.set_current(&key.member_id, current);
@@ -429,6 +426,17 @@ impl Group {
             self.holders.insert(place, id.clone());
         }
         self.see_if_behind(&id);
+    }
+
+    /// A new target comes for thousands at once: their names are not copied.
+    fn set_target(&mut self, id: &str, target: Arc<TopicPartitions>) {
+        if let Some(before) = self.targets.get_mut(id) {
+            *before = target;
+            return;
+        }
+        let member = self.members.get_key_value(id);
+        let id = member.map_or_else(|| id.into(), |(id, _)| id.clone());
+        self.targets.insert(id, target);
     }
 
     /// While records are replayed, a partition may be taken by the next before the last lets go:

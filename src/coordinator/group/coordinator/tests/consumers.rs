@@ -127,6 +127,21 @@ fn what_the_log_does_not_take_has_not_happened() {
 }
 
 #[test]
+fn what_is_lost_of_one_member_gives_no_other_more_time() {
+    let mut bench = Bench::eager();
+    settle(&mut bench, &mut [one_of("1")]);
+    bench.pass(40_000);
+    bench.is_prompt = false;
+    bench.call(Call::ConsumerHeartbeat(GROUP.into(), one_of("2").request()));
+    bench.lose();
+    bench.is_prompt = true;
+    bench.pass(4_000);
+    assert_eq!(bench.state(), Some(("consumer", "Stable")));
+    bench.pass(2_000);
+    assert_eq!(bench.state(), Some(("consumer", "Empty")));
+}
+
+#[test]
 fn a_group_is_assigned_once_in_a_while() {
     let mut bench = Bench::new(GroupConfig::default());
     let mut one = one_of("1");
