@@ -5,8 +5,9 @@
 //! A failure prints its seed; `KLAMM_SEED=n cargo test --test journal_crash` runs that one alone,
 //! and `KLAMM_ROUNDS=n` runs more of them.
 
+mod seeds;
+
 use std::collections::HashMap;
-use std::env;
 use std::fs;
 use std::io;
 use std::os::fd::AsFd;
@@ -22,7 +23,8 @@ use klamm::log::{
 };
 use klamm::model::{Offset, TopicPartition, Uuid};
 use klamm::protocol::record::{BatchBuilder, BatchHeader, BatchSpec, RecordParts};
-use klamm::runtime::{Core, CoreOptions, block_on_one_core};
+use klamm::runtime::Core;
+use seeds::{for_each_seed, on_one_core};
 
 const OPERATIONS: usize = 400;
 const LOGS: usize = 6;
@@ -32,18 +34,10 @@ const TOPIC_ID: Uuid = Uuid::from_u128(0x1234_5678_9abc_def0);
 
 #[test]
 fn nothing_durable_is_lost_whatever_happens() {
-    if let Ok(seed) = env::var("KLAMM_SEED") {
-        return run_seed(seed.parse().expect("a number"));
-    }
-    let rounds = env::var("KLAMM_ROUNDS").map_or(20, |n| n.parse().expect("a number"));
-    let first = fastrand::u64(..1 << 48);
-    for seed in first..first + rounds {
-        run_seed(seed);
-    }
+    for_each_seed(20, run_seed);
 }
 
 fn run_seed(seed: u64) {
-    let shown = ShowSeed(seed);
     on_one_core(move |core, path| async move {
         let mut run = Run::new(core, &path, seed).await;
         for _ in 0..OPERATIONS {
@@ -51,7 +45,6 @@ fn run_seed(seed: u64) {
         }
         run.close().await;
     });
-    std::mem::forget(shown);
 }
 
 /// Each round is cut off at every block, and what was whole before the cut must be there.
@@ -92,17 +85,6 @@ fn every_cut_leaves_the_rounds_before_it() {
     });
 }
 
-fn on_one_core<F: Future<Output = ()>>(run: impl FnOnce(Core, PathBuf) -> F + Send + 'static) {
-    let options = CoreOptions {
-        arena_bytes: 16 << 20,
-        ..CoreOptions::default()
-    };
-    block_on_one_core(options, |core| async move {
-        let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-        run(core, dir.path().to_owned()).await;
-    });
-}
-
 /// Blocks before the last one that is not all zeros, and that one.
 fn used_blocks(file: &Path) -> usize {
     let bytes = fs::read(file).unwrap();
@@ -111,15 +93,6 @@ fn used_blocks(file: &Path) -> usize {
         .iter()
         .rposition(|block| block.iter().any(|byte| *byte != 0));
     last.map_or(0, |at| at + 1)
-}
-
-/// Dropped by a panic only.
-struct ShowSeed(u64);
-
-impl Drop for ShowSeed {
-    fn drop(&mut self) {
-        eprintln!("KLAMM_SEED={}", self.0);
-    }
 }
 
 struct Run {

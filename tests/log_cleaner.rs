@@ -4,8 +4,9 @@
 //! A failure prints its seed; `KLAMM_SEED=n cargo test --test log_cleaner` runs that one alone, and
 //! `KLAMM_ROUNDS=n` runs more of them.
 
+mod seeds;
+
 use std::collections::BTreeMap;
-use std::env;
 use std::fs;
 use std::os::fd::AsFd as _;
 use std::os::unix::fs::FileExt as _;
@@ -21,7 +22,8 @@ use klamm::model::{Offset, TopicPartition, Uuid};
 use klamm::protocol::record::{
     BatchBuilder, BatchHeader, BatchSpec, Batches, Codec, RecordParts, Records, decompress,
 };
-use klamm::runtime::{Core, CoreOptions, block_on_one_core};
+use klamm::runtime::Core;
+use seeds::{for_each_seed, on_one_core};
 
 const TOPIC_ID: Uuid = Uuid::from_u128(0x1234_5678_9abc_def0);
 const ROUNDS: usize = 5;
@@ -30,14 +32,7 @@ const PRODUCERS: usize = 4;
 
 #[test]
 fn the_last_value_of_each_key_survives_whatever_happens() {
-    if let Ok(seed) = env::var("KLAMM_SEED") {
-        return run_seed(seed.parse().expect("a number"));
-    }
-    let rounds = env::var("KLAMM_ROUNDS").map_or(4, |n| n.parse().expect("a number"));
-    let first = fastrand::u64(..1 << 48);
-    for seed in first..first + rounds {
-        run_seed(seed);
-    }
+    for_each_seed(4, run_seed);
 }
 
 #[test]
@@ -170,29 +165,13 @@ fn retention_ends_a_cleaning_without_harm() {
 }
 
 fn run_seed(seed: u64) {
-    let shown = ShowSeed(seed);
     on_a_core(seed, Run::run);
-    std::mem::forget(shown);
 }
 
 fn on_a_core(seed: u64, act: impl AsyncFnOnce(&mut Run) + Send + 'static) {
-    let options = CoreOptions {
-        arena_bytes: 16 << 20,
-        ..CoreOptions::default()
-    };
-    block_on_one_core(options, |core| async move {
-        let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-        act(&mut Run::new(core, dir.path(), seed)).await;
+    on_one_core(move |core, path| async move {
+        act(&mut Run::new(core, &path, seed)).await;
     });
-}
-
-/// Dropped by a panic only.
-struct ShowSeed(u64);
-
-impl Drop for ShowSeed {
-    fn drop(&mut self) {
-        eprintln!("KLAMM_SEED={}", self.0);
-    }
 }
 
 type Key = Vec<u8>;

@@ -4,7 +4,8 @@
 //! A failure prints its seed; `KLAMM_SEED=n cargo test --test log_crash` runs that one alone, and
 //! `KLAMM_ROUNDS=n` runs more of them.
 
-use std::env;
+mod seeds;
+
 use std::fs;
 use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
@@ -18,43 +19,21 @@ use klamm::log::{
 };
 use klamm::model::{Offset, ProducerId, TopicPartition, Uuid};
 use klamm::protocol::record::{BatchBuilder, BatchHeader, BatchSpec, RecordParts};
-use klamm::runtime::{Core, CoreOptions, block_on_one_core};
+use klamm::runtime::Core;
+use seeds::{for_each_seed, on_one_core};
 
 const OPERATIONS: usize = 300;
 const TOPIC_ID: Uuid = Uuid::from_u128(0x1234_5678_9abc_def0);
 
 #[test]
 fn nothing_durable_is_lost_whatever_happens() {
-    if let Ok(seed) = env::var("KLAMM_SEED") {
-        return run_seed(seed.parse().expect("a number"));
-    }
-    let rounds = env::var("KLAMM_ROUNDS").map_or(30, |n| n.parse().expect("a number"));
-    let first = fastrand::u64(..1 << 48);
-    for seed in first..first + rounds {
-        run_seed(seed);
-    }
+    for_each_seed(30, run_seed);
 }
 
 fn run_seed(seed: u64) {
-    let shown = ShowSeed(seed);
-    let options = CoreOptions {
-        arena_bytes: 16 << 20,
-        ..CoreOptions::default()
-    };
-    block_on_one_core(options, |core| async move {
-        let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-        Run::new(core, dir.path(), seed).run().await;
+    on_one_core(move |core, path| async move {
+        Run::new(core, &path, seed).run().await;
     });
-    std::mem::forget(shown);
-}
-
-/// Dropped by a panic only.
-struct ShowSeed(u64);
-
-impl Drop for ShowSeed {
-    fn drop(&mut self) {
-        eprintln!("KLAMM_SEED={}", self.0);
-    }
 }
 
 struct Run {

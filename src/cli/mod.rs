@@ -13,6 +13,7 @@ mod dump_log;
 mod error;
 mod group;
 mod host;
+mod outcomes;
 mod output;
 mod probe;
 mod produce;

@@ -1,5 +1,6 @@
 use std::collections::HashMap;
 
+use super::fields::Fields;
 use crate::model::{Offset, PartitionId, TimestampMs, Uuid};
 
 /// How far one log is known to be on stable storage, and from where its state can be rebuilt.
@@ -223,14 +224,14 @@ fn encode_point(out: &mut Vec<u8>, point: &DurablePoint) {
 fn decode_point(entry: &[u8]) -> Option<DurablePoint> {
     let mut fields = Fields(entry);
     let topic_id = Uuid::from_bytes(fields.take()?);
-    let index = i32::from_be_bytes(fields.take()?);
+    let index = fields.int()?;
     let log_start = fields.long()?;
     let end = LogPoint {
         segment_base: fields.long()?,
         offset: fields.long()?,
-        position: fields.int()?,
-        last_batch_position: fields.int()?,
-        last_batch_crc: fields.int()?,
+        position: fields.unsigned_int()?,
+        last_batch_position: fields.unsigned_int()?,
+        last_batch_crc: fields.unsigned_int()?,
     };
     let anchor = decode_anchor(&mut fields)?;
     Some(DurablePoint {
@@ -249,9 +250,9 @@ fn decode_anchor(fields: &mut Fields<'_>) -> Option<Anchor> {
         max_timestamp_offset: fields.long()?,
         bytes_since_entry: 0,
     };
-    let position = fields.int()?;
-    let (offset_entries, time_entries) = (fields.int()?, fields.int()?);
-    marks.bytes_since_entry = fields.int()?;
+    let position = fields.unsigned_int()?;
+    let (offset_entries, time_entries) = (fields.unsigned_int()?, fields.unsigned_int()?);
+    marks.bytes_since_entry = fields.unsigned_int()?;
     Some(Anchor {
         segment_base,
         offset,
@@ -261,24 +262,6 @@ fn decode_anchor(fields: &mut Fields<'_>) -> Option<Anchor> {
         marks,
         snapshot: fields.take::<1>()? == [1],
     })
-}
-
-struct Fields<'a>(&'a [u8]);
-
-impl Fields<'_> {
-    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
-        let (field, rest) = self.0.split_first_chunk()?;
-        self.0 = rest;
-        Some(*field)
-    }
-
-    fn long(&mut self) -> Option<i64> {
-        self.take().map(i64::from_be_bytes)
-    }
-
-    fn int(&mut self) -> Option<u32> {
-        self.take().map(u32::from_be_bytes)
-    }
 }
 
 #[cfg(test)]

@@ -41,6 +41,7 @@ mod directory;
 mod durable_points;
 mod evict;
 mod extent;
+mod fields;
 mod journal;
 mod leader_epoch;
 #[expect(

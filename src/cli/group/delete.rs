@@ -1,9 +1,6 @@
-use std::io::Write as _;
-
 use clap::Args;
 
 use crate::cli::error::CliError;
-use crate::cli::output::Output;
 use crate::cli::target::ClusterArgs;
 use crate::client::Admin;
 use crate::protocol::error_code::ErrorCode;
@@ -33,17 +30,14 @@ Examples:
 pub(super) fn run(args: DeleteArgs) -> Result<(), CliError> {
     let admin = Admin::new(args.cluster.connect()?);
     let names: Vec<&str> = args.groups.iter().map(String::as_str).collect();
-    let mut output = Output::stdout();
-    let mut failures = Vec::new();
-    for one in admin.delete_groups(&names)? {
-        match one.outcome {
-            Ok(()) => output.line(format_args!("deleted {}", one.group))?,
-            Err(error) if args.if_exists && error.code() == Some(ErrorCode::GroupIdNotFound) => {
-                output.line(format_args!("missing {}", one.group))?;
-            }
-            Err(error) => failures.push(super::explained(error, &one.group)),
-        }
-    }
-    output.flush()?;
-    super::report("groups", "deleted", failures, names.len())
+    let outcomes = admin.delete_groups(&names)?.into_iter();
+    let deletion = super::Deletion {
+        what: "groups",
+        asked: names.len(),
+        missing: args.if_exists.then_some(ErrorCode::GroupIdNotFound),
+    };
+    deletion.tell(
+        outcomes.map(|one| (one.group, one.outcome)),
+        super::explained,
+    )
 }

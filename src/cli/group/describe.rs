@@ -221,14 +221,14 @@ mod tests {
     use super::*;
     use crate::client::{Address, Coordinator};
 
-    fn of(topic: &str, partition: i32) -> TopicPartition {
+    pub(super) fn of(topic: &str, partition: i32) -> TopicPartition {
         TopicPartition {
             topic: topic.into(),
             partition,
         }
     }
 
-    fn member(assignment: Option<Vec<TopicPartition>>) -> GroupMember {
+    pub(super) fn member(assignment: Option<Vec<TopicPartition>>) -> GroupMember {
         GroupMember {
             member_id: "m-1".to_owned(),
             instance_id: None,

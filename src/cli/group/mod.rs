@@ -12,6 +12,7 @@ mod topic_spec;
 use clap::Subcommand;
 
 use super::error::CliError;
+use super::outcomes::{Deletion, report};
 use super::output::plural;
 use crate::client::ClientError;
 use crate::model::NodeId;
@@ -52,27 +53,6 @@ pub(super) fn run(command: GroupCommand) -> Result<(), CliError> {
         GroupCommand::RemoveMember(args) => remove_member::run(args),
         GroupCommand::DeleteOffsets(args) => delete_offsets::run(args),
         GroupCommand::ResetOffsets(args) => reset_offsets::run(args),
-    }
-}
-
-/// Tells why some of what was asked failed; a single one's error is the command's own.
-fn report(
-    what: &str,
-    verb: &str,
-    mut failures: Vec<CliError>,
-    asked: usize,
-) -> Result<(), CliError> {
-    if asked == 1 {
-        return failures.pop().map_or(Ok(()), Err);
-    }
-    for failure in &failures {
-        eprintln!("klamm: {failure}");
-    }
-    match failures.len() {
-        0 => Ok(()),
-        failed => Err(CliError::refused(format!(
-            "{failed} of {asked} {what} could not be {verb}"
-        ))),
     }
 }
 

@@ -71,11 +71,11 @@ pub(super) fn run(args: CreateArgs) -> Result<(), CliError> {
             {
                 output.line(format_args!("exists {}", topic.name))?;
             }
-            Err(error) => failures.push(error),
+            Err(error) => failures.push(error.into()),
         }
     }
     output.flush()?;
-    super::report("created", failures, args.topics.len())
+    super::report("topics", "created", failures, args.topics.len())
 }
 
 impl CreateArgs {

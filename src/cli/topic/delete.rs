@@ -1,9 +1,6 @@
-use std::io::Write as _;
-
 use clap::Args;
 
 use crate::cli::error::CliError;
-use crate::cli::output::Output;
 use crate::cli::target::ClusterArgs;
 use crate::client::Admin;
 use crate::protocol::error_code::ErrorCode;
@@ -32,21 +29,12 @@ Examples:
 pub(super) fn run(args: DeleteArgs) -> Result<(), CliError> {
     let admin = Admin::new(args.cluster.connect()?);
     let names: Vec<&str> = args.topics.iter().map(String::as_str).collect();
-    let mut output = Output::stdout();
-    let mut failures = Vec::new();
-    for topic in admin.delete_topics(&names)? {
-        match topic.outcome {
-            Ok(()) => output.line(format_args!("deleted {}", topic.name))?,
-            Err(error) if args.if_exists && is_missing(error.code()) => {
-                output.line(format_args!("missing {}", topic.name))?;
-            }
-            Err(error) => failures.push(error),
-        }
-    }
-    output.flush()?;
-    super::report("deleted", failures, args.topics.len())
-}
-
-fn is_missing(code: Option<ErrorCode>) -> bool {
-    code == Some(ErrorCode::UnknownTopicOrPartition)
+    let outcomes = admin.delete_topics(&names)?.into_iter();
+    let deletion = super::Deletion {
+        what: "topics",
+        asked: names.len(),
+        missing: args.if_exists.then_some(ErrorCode::UnknownTopicOrPartition),
+    };
+    let outcomes = outcomes.map(|topic| (topic.name, topic.outcome));
+    deletion.tell(outcomes, |error, _| error.into())
 }

@@ -9,8 +9,8 @@ mod list;
 use clap::Subcommand;
 
 use super::error::CliError;
+use super::outcomes::{Deletion, report};
 use super::settings::parse_assignment;
-use crate::client::ClientError;
 
 /// Create, list, describe, delete and alter topics
 ///
@@ -42,21 +42,5 @@ pub(super) fn run(command: TopicCommand) -> Result<(), CliError> {
         TopicCommand::Describe(args) => describe::run(args),
         TopicCommand::Delete(args) => delete::run(args),
         TopicCommand::Alter(args) => alter::run(args),
-    }
-}
-
-/// Tells why topics failed; a single one's error is the command's own.
-fn report(verb: &str, mut failures: Vec<ClientError>, asked: usize) -> Result<(), CliError> {
-    if asked == 1 {
-        return failures.pop().map_or(Ok(()), |error| Err(error.into()));
-    }
-    for failure in &failures {
-        eprintln!("klamm: {failure}");
-    }
-    match failures.len() {
-        0 => Ok(()),
-        failed => Err(CliError::refused(format!(
-            "{failed} of {asked} topics could not be {verb}"
-        ))),
     }
 }

@@ -21,10 +21,10 @@ pub fn group_record(group: &str, snapshot: Snapshot) -> GroupRecord {
             group: group.to_owned(),
         },
         value: Some(GroupMetadataValue {
-            protocol_type: text(snapshot.protocol_type).unwrap_or_default(),
+            protocol_type: text(snapshot.protocol_type.as_ref()).unwrap_or_default(),
             generation: snapshot.generation,
-            protocol: text(snapshot.protocol_name),
-            leader: text(snapshot.leader),
+            protocol: text(snapshot.protocol_name.as_ref()),
+            leader: text(snapshot.leader.as_ref()),
             current_state_timestamp: snapshot.state_since.unwrap_or(NO_TIMESTAMP),
             members: snapshot.members.into_iter().map(stored_member).collect(),
         }),
@@ -92,7 +92,7 @@ fn member(stored: &MemberMetadata) -> MemberSnapshot {
 fn stored_member(member: MemberSnapshot) -> MemberMetadata {
     MemberMetadata {
         member_id: member.id.to_string(),
-        group_instance_id: text(member.instance_id),
+        group_instance_id: text(member.instance_id.as_ref()),
         client_id: member.client_id.to_string(),
         client_host: member.client_host.to_string(),
         rebalance_timeout: member.rebalance_timeout_ms,
@@ -102,6 +102,7 @@ fn stored_member(member: MemberSnapshot) -> MemberMetadata {
     }
 }
 
-fn text(name: Option<Arc<str>>) -> Option<String> {
+/// A name as records hold it.
+pub(super) fn text(name: Option<&Arc<str>>) -> Option<String> {
     name.map(|name| name.to_string())
 }

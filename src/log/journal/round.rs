@@ -1,6 +1,7 @@
 use std::ops::Range;
 
 use crate::log::extent::BLOCK_BYTES;
+use crate::log::fields::Fields;
 use crate::model::{Offset, PartitionId, Uuid};
 use crate::protocol::record::crc32c;
 
@@ -108,14 +109,14 @@ impl RoundHeader {
     pub(super) fn parse(block: &[u8]) -> Option<Self> {
         let (magic, rest) = block.split_first_chunk::<8>()?;
         let mut fields = Fields(rest);
-        let checksum = fields.int()?;
+        let checksum = fields.unsigned_int()?;
         let header = Self {
             checksum,
-            bytes: fields.int()?,
-            generation: fields.long()?,
-            number: fields.long()?,
-            secret: fields.long()?,
-            entries: fields.int()?,
+            bytes: fields.unsigned_int()?,
+            generation: fields.unsigned_long()?,
+            number: fields.unsigned_long()?,
+            secret: fields.unsigned_long()?,
+            entries: fields.unsigned_int()?,
         };
         let sane = *magic == MAGIC && header.bytes as usize >= HEADER_BYTES;
         sane.then_some(header)
@@ -151,31 +152,13 @@ fn decode_entry(bytes: &[u8]) -> Option<Entry> {
     Some(Entry {
         partition: PartitionId {
             topic_id: Uuid::from_bytes(fields.take()?),
-            index: i32::from_be_bytes(fields.take()?),
+            index: fields.int()?,
         },
-        segment_base: i64::from_be_bytes(fields.take()?),
-        position: fields.int()?,
-        base_offset: i64::from_be_bytes(fields.take()?),
-        bytes: fields.int()?,
+        segment_base: fields.long()?,
+        position: fields.unsigned_int()?,
+        base_offset: fields.long()?,
+        bytes: fields.unsigned_int()?,
     })
-}
-
-struct Fields<'a>(&'a [u8]);
-
-impl Fields<'_> {
-    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
-        let (field, rest) = self.0.split_first_chunk()?;
-        self.0 = rest;
-        Some(*field)
-    }
-
-    fn long(&mut self) -> Option<u64> {
-        self.take().map(u64::from_be_bytes)
-    }
-
-    fn int(&mut self) -> Option<u32> {
-        self.take().map(u32::from_be_bytes)
-    }
 }
 
 #[cfg(test)]

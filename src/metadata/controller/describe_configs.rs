@@ -4,8 +4,8 @@ use super::config_changes::{check_topic_resource, unknown_type};
 use super::error::ApiError;
 use super::{Controller, TopicOperation};
 use crate::config::{
-    BrokerEffective, EffectiveSynonym, GROUP_SETTINGS, GroupLayers, GroupSetting, Kind, Scope,
-    Setting, Source, TOPIC_SETTINGS, TopicLayers, TopicSetting, find, settings,
+    BrokerEffective, Effective, EffectiveSynonym, GROUP_SETTINGS, GroupLayers, GroupSetting, Kind,
+    Scope, Setting, Source, TOPIC_SETTINGS, TopicLayers, TopicSetting, find, settings,
 };
 use crate::metadata::image::ResourceType;
 use crate::protocol::error_code::ErrorCode;
@@ -191,16 +191,11 @@ impl Wanted {
         layers: &TopicLayers<'_>,
         setting: &'static TopicSetting,
     ) -> DescribeConfigsResourceResult {
-        let effective = layers.effective(setting);
         DescribeConfigsResourceResult {
             name: setting.name.to_owned(),
-            value: Some(effective.value),
-            read_only: false,
-            config_source: effective.source as i8,
-            is_sensitive: false,
-            synonyms: self.synonyms(layers.synonyms(setting), false),
             config_type: type_number(setting.kind),
             documentation: self.documentation(setting.doc),
+            ..self.open_entry(layers.effective(setting), layers.synonyms(setting))
         }
     }
 
@@ -209,16 +204,27 @@ impl Wanted {
         layers: &GroupLayers<'_>,
         setting: &'static GroupSetting,
     ) -> DescribeConfigsResourceResult {
-        let effective = layers.effective(setting);
         DescribeConfigsResourceResult {
             name: setting.name.to_owned(),
+            config_type: type_number(setting.kind),
+            documentation: self.documentation(setting.doc),
+            ..self.open_entry(layers.effective(setting), layers.synonyms(setting))
+        }
+    }
+
+    /// Topics and groups have no secrets, and all that is theirs can be changed.
+    fn open_entry(
+        self,
+        effective: Effective,
+        synonyms: Vec<EffectiveSynonym>,
+    ) -> DescribeConfigsResourceResult {
+        DescribeConfigsResourceResult {
             value: Some(effective.value),
             read_only: false,
             config_source: effective.source as i8,
             is_sensitive: false,
-            synonyms: self.synonyms(layers.synonyms(setting), false),
-            config_type: type_number(setting.kind),
-            documentation: self.documentation(setting.doc),
+            synonyms: self.synonyms(synonyms, false),
+            ..Default::default()
         }
     }
 

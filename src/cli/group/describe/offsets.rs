@@ -165,26 +165,8 @@ fn is_led(metadata: &Metadata, partition: &TopicPartition) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::{member, of};
     use super::*;
-
-    fn of(topic: &str, partition: i32) -> TopicPartition {
-        TopicPartition {
-            topic: topic.into(),
-            partition,
-        }
-    }
-
-    fn member(assignment: Option<Vec<TopicPartition>>) -> GroupMember {
-        GroupMember {
-            member_id: "m-1".to_owned(),
-            instance_id: None,
-            client_id: "app".to_owned(),
-            client_host: "/10.0.0.7".to_owned(),
-            epoch: None,
-            assignment,
-            target: None,
-        }
-    }
 
     fn row(committed: Option<Offset>, end: Option<Offset>) -> Row<'static> {
         Row {

@@ -21,6 +21,8 @@ mod positions;
 mod rebalance;
 mod requests;
 mod settings;
+#[cfg(test)]
+mod test_member;
 
 use std::sync::Arc;
 use std::thread::JoinHandle;

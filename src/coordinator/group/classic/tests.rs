@@ -122,6 +122,13 @@ impl Bench {
         (told.member_id, self.join(request))
     }
 
+    /// Somebody with the instance id `i`, under a new member id.
+    fn join_as_instance(&mut self) -> Ticket {
+        let mut request = self.request("", &["range"]);
+        request.instance_id = Some("i".into());
+        self.join(request)
+    }
+
     fn sync(&mut self, id: &str, assignments: &[(&Arc<str>, &'static str)]) -> Ticket {
         let ticket = self.ticket();
         let request = SyncRequest {
@@ -176,6 +183,16 @@ impl Bench {
             Answer::Sync(sync) if *to == ticket => Some(sync.clone()),
             _ => None,
         })
+    }
+
+    /// A member with an instance id, stable and alone.
+    fn stable_static() -> (Self, Arc<str>) {
+        let mut bench = Self::new();
+        let ticket = bench.join_as_instance();
+        bench.pass(3_000);
+        let id = bench.joined(ticket).unwrap().member_id;
+        bench.sync(&id, &[(&id, "0")]);
+        (bench, id)
     }
 
     /// Two members, stable: leader and follower.
@@ -290,16 +307,8 @@ fn late_members_are_left_behind() {
 
 #[test]
 fn a_static_member_comes_back_without_a_rebalance() {
-    let mut bench = Bench::new();
-    let mut request = bench.request("", &["range"]);
-    request.instance_id = Some("i".into());
-    let ticket = bench.join(request);
-    bench.pass(3_000);
-    let old = bench.joined(ticket).unwrap().member_id;
-    bench.sync(&old, &[(&old, "0")]);
-    let mut request = bench.request("", &["range"]);
-    request.instance_id = Some("i".into());
-    let ticket = bench.join(request);
+    let (mut bench, old) = Bench::stable_static();
+    let ticket = bench.join_as_instance();
     let back = bench.joined(ticket).unwrap();
     assert_eq!((back.error, back.generation), (ErrorCode::None, 1));
     assert!(back.skip_assignment && back.member_id != old);
@@ -317,17 +326,9 @@ fn a_static_member_comes_back_without_a_rebalance() {
 
 #[test]
 fn a_log_that_fails_takes_a_static_members_new_id_back() {
-    let mut bench = Bench::new();
-    let mut request = bench.request("", &["range"]);
-    request.instance_id = Some("i".into());
-    let ticket = bench.join(request);
-    bench.pass(3_000);
-    let old = bench.joined(ticket).unwrap().member_id;
-    bench.sync(&old, &[(&old, "0")]);
+    let (mut bench, old) = Bench::stable_static();
     bench.log_fails = true;
-    let mut request = bench.request("", &["range"]);
-    request.instance_id = Some("i".into());
-    let ticket = bench.join(request);
+    let ticket = bench.join_as_instance();
     let refused = bench.joined(ticket).unwrap();
     assert_eq!(refused.error, ErrorCode::CoordinatorNotAvailable);
     assert_eq!(bench.group.check_member(&old, Some("i")), Ok(()));

@@ -9,6 +9,7 @@ use super::group::{ClassicProfile, Profile, Resolved};
 use super::member::{Current, Held, Progress};
 use crate::coordinator::group::assignor::TopicPartitions;
 use crate::coordinator::group::record::GroupRecord;
+use crate::coordinator::group::stored::text;
 use crate::model::TimestampMs;
 use crate::protocol::message::group_record::consumer::{
     ClassicMemberMetadata, ClassicProtocol, ConsumerGroupCurrentMemberAssignmentKey,
@@ -245,8 +246,4 @@ fn stored_classic(classic: &ClassicProfile) -> ClassicMemberMetadata {
         session_timeout_ms: classic.session_timeout_ms,
         supported_protocols: protocols.collect(),
     }
-}
-
-fn text(name: Option<&Arc<str>>) -> Option<String> {
-    name.map(|name| name.to_string())
 }

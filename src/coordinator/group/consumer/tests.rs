@@ -110,6 +110,19 @@ impl Cluster {
         Ok(finished)
     }
 
+    fn fence(&mut self, id: &Arc<str>) {
+        let mut tx = Tx::default();
+        fence(&mut self.group, id, &self.topics, &mut tx);
+        self.log.append(&mut tx.records);
+    }
+
+    /// Its topics have changed.
+    fn refresh(&mut self) {
+        let mut tx = Tx::default();
+        refresh(&mut self.group, &self.topics, &mut tx);
+        self.log.append(&mut tx.records);
+    }
+
     /// What the log says.
     fn restored(&self) -> Group {
         let mut group = Group::new("g".into());
@@ -227,9 +240,7 @@ fn new_partitions_are_dealt_out() {
     clients[1].beat(&mut cluster).unwrap();
     settle(&mut clients, &mut cluster);
     cluster.topics.insert("a", 8);
-    let mut tx = Tx::default();
-    refresh(&mut cluster.group, &cluster.topics, &mut tx);
-    cluster.log.append(&mut tx.records);
+    cluster.refresh();
     settle(&mut clients, &mut cluster);
     assert_eq!((clients[0].count(), clients[1].count()), (4, 4));
 }
@@ -281,85 +292,110 @@ fn nothing_has_two_owners_whatever_happens() {
     }
 }
 
-fn random_walk(mut dice: Dice) {
-    let mut cluster = Cluster::new();
-    let mut clients: Vec<Client> = Vec::new();
-    let mut born = 0;
+fn random_walk(dice: Dice) {
+    let mut walk = Walk {
+        dice,
+        cluster: Cluster::new(),
+        clients: Vec::new(),
+        born: 0,
+    };
     for _ in 0..300 {
-        let whose = dice.below(clients.len().max(1));
-        match dice.below(20) {
-            0 | 1 if clients.len() < 8 => {
-                born += 1;
-                let topics: &[&str] = [&["a", "b"][..], &["a"], &["b"]][dice.below(3)];
-                clients.push(Client::new(&format!("{born}"), topics));
-            }
-            2 if !clients.is_empty() => {
-                let mut client = clients.remove(whose);
-                if client.epoch > 0 {
-                    client.epoch = -1;
-                    client.beat(&mut cluster).expect("it was in");
-                } else if cluster.group.members().contains_key(&client.id) {
-                    // It never heard that it was in; its session ends.
-                    let mut tx = Tx::default();
-                    fence(&mut cluster.group, &client.id, &cluster.topics, &mut tx);
-                    cluster.log.append(&mut tx.records);
-                }
-            }
-            3 if !clients.is_empty() => {
-                // It was silent: its partitions are not its any more.
-                let client = &mut clients[whose];
-                if client.epoch > 0 {
-                    let mut tx = Tx::default();
-                    fence(&mut cluster.group, &client.id, &cluster.topics, &mut tx);
-                    cluster.log.append(&mut tx.records);
-                    (client.epoch, client.owned) = (0, Target::new());
-                }
-            }
-            4 => {
-                let more = cluster.topics["a"] + 1;
-                if more < 12 {
-                    cluster.topics.insert("a", more);
-                    let mut tx = Tx::default();
-                    refresh(&mut cluster.group, &cluster.topics, &mut tx);
-                    cluster.log.append(&mut tx.records);
-                }
-            }
-            5 if !clients.is_empty() => {
-                // The log does not take it: all is as before, and the client tries again.
-                let before = cluster.group.clone();
-                let mut tx = Tx::default();
-                let _ = cluster.plan(clients[whose].request(), &mut tx);
-                tx.undo(&mut cluster.group);
-                assert_eq!(cluster.group, before);
-                clients[whose].says_all = true;
-            }
-            6 if !clients.is_empty() => {
-                // The answer is lost.
-                let _ = cluster.take(clients[whose].request());
-                clients[whose].says_all = true;
-            }
-            _ if !clients.is_empty() => {
-                let _ = clients[whose].beat(&mut cluster);
+        walk.step();
+        check_owners(&walk.clients);
+    }
+    assert_eq!(walk.cluster.restored(), walk.cluster.group);
+    walk.come_to_rest();
+    assert_eq!(walk.cluster.restored(), walk.cluster.group);
+    if !walk.clients.is_empty() {
+        assert_eq!(walk.cluster.group.state(), State::Stable);
+    }
+}
+
+struct Walk {
+    dice: Dice,
+    cluster: Cluster,
+    clients: Vec<Client>,
+    born: u32,
+}
+
+impl Walk {
+    fn step(&mut self) {
+        let whose = self.dice.below(self.clients.len().max(1));
+        let somebody = !self.clients.is_empty();
+        match self.dice.below(20) {
+            0 | 1 if self.clients.len() < 8 => self.start_client(),
+            2 if somebody => self.stop_client(whose),
+            3 if somebody => self.silence(whose),
+            4 => self.add_partition(),
+            5 if somebody => self.fail_append(whose),
+            6 if somebody => self.lose_answer(whose),
+            _ if somebody => {
+                let _ = self.clients[whose].beat(&mut self.cluster);
             }
             _ => {}
         }
-        check_owners(&clients);
     }
-    assert_eq!(cluster.restored(), cluster.group);
-    // Who was fenced, or lost an answer to its joining, is in again after a while.
-    for _ in 0..20 {
-        for client in &mut clients {
-            if client.beat(&mut cluster) == Err(ErrorCode::FencedMemberEpoch) {
-                let mut tx = Tx::default();
-                fence(&mut cluster.group, &client.id, &cluster.topics, &mut tx);
-                cluster.log.append(&mut tx.records);
-            }
+
+    fn start_client(&mut self) {
+        self.born += 1;
+        let topics: &[&str] = [&["a", "b"][..], &["a"], &["b"]][self.dice.below(3)];
+        self.clients
+            .push(Client::new(&self.born.to_string(), topics));
+    }
+
+    fn stop_client(&mut self, whose: usize) {
+        let mut client = self.clients.remove(whose);
+        if client.epoch > 0 {
+            client.epoch = -1;
+            client.beat(&mut self.cluster).expect("it was in");
+        } else if self.cluster.group.members().contains_key(&client.id) {
+            // It never heard that it was in; its session ends.
+            self.cluster.fence(&client.id);
         }
-        check_owners(&clients);
     }
-    assert_eq!(cluster.restored(), cluster.group);
-    if !clients.is_empty() {
-        assert_eq!(cluster.group.state(), State::Stable);
+
+    /// Its partitions are not its any more.
+    fn silence(&mut self, whose: usize) {
+        let client = &mut self.clients[whose];
+        if client.epoch > 0 {
+            self.cluster.fence(&client.id);
+            (client.epoch, client.owned) = (0, Target::new());
+        }
+    }
+
+    fn add_partition(&mut self) {
+        let more = self.cluster.topics["a"] + 1;
+        if more < 12 {
+            self.cluster.topics.insert("a", more);
+            self.cluster.refresh();
+        }
+    }
+
+    /// The log does not take it: all is as before, and the client tries again.
+    fn fail_append(&mut self, whose: usize) {
+        let before = self.cluster.group.clone();
+        let mut tx = Tx::default();
+        let _ = self.cluster.plan(self.clients[whose].request(), &mut tx);
+        tx.undo(&mut self.cluster.group);
+        assert_eq!(self.cluster.group, before);
+        self.clients[whose].says_all = true;
+    }
+
+    fn lose_answer(&mut self, whose: usize) {
+        let _ = self.cluster.take(self.clients[whose].request());
+        self.clients[whose].says_all = true;
+    }
+
+    /// Who was fenced, or lost an answer to its joining, is in again after a while.
+    fn come_to_rest(&mut self) {
+        for _ in 0..20 {
+            for client in &mut self.clients {
+                if client.beat(&mut self.cluster) == Err(ErrorCode::FencedMemberEpoch) {
+                    self.cluster.fence(&client.id);
+                }
+            }
+            check_owners(&self.clients);
+        }
     }
 }
 

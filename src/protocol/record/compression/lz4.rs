@@ -8,6 +8,7 @@ use lz4_flex::block::get_maximum_output_size;
 use lz4_flex::block::{compress_into, decompress_into, decompress_into_with_dict};
 use twox_hash::XxHash32;
 
+use super::blocks::Blocks;
 use super::scratch::Scratch;
 use super::{CompressionError, Piece};
 use crate::protocol::record::Codec;
@@ -174,8 +175,8 @@ const WRITTEN_HEADER: [u8; 3] = [FLAGS_FIXED | FLAG_INDEPENDENT, 0x40, 0x82];
 #[derive(Debug)]
 pub(super) struct Encoder {
     out: Vec<u8>,
-    pending: Vec<u8>,
-    block: Scratch,
+    blocks: Blocks,
+    compressed: Scratch,
 }
 
 impl Encoder {
@@ -184,53 +185,41 @@ impl Encoder {
         out.extend_from_slice(&WRITTEN_HEADER);
         Self {
             out,
-            pending: Vec::new(),
-            block: Scratch::new(get_maximum_output_size(WRITTEN_BLOCK_BYTES)),
+            blocks: Blocks::new(WRITTEN_BLOCK_BYTES),
+            compressed: Scratch::new(get_maximum_output_size(WRITTEN_BLOCK_BYTES)),
         }
     }
 
-    pub(super) fn write(&mut self, mut bytes: &[u8]) {
-        while self.pending.len() + bytes.len() >= WRITTEN_BLOCK_BYTES {
-            let (now, later) = bytes.split_at(WRITTEN_BLOCK_BYTES - self.pending.len());
-            bytes = later;
-            if self.pending.is_empty() {
-                self.put_block(now);
-            } else {
-                self.pending.extend_from_slice(now);
-                self.put_pending();
-            }
-        }
-        self.pending.extend_from_slice(bytes);
+    pub(super) fn write(&mut self, bytes: &[u8]) {
+        let Self {
+            out,
+            blocks,
+            compressed,
+        } = self;
+        blocks.cut(bytes, |block| put_block(out, compressed, block));
     }
 
     pub(super) fn out_bytes(&self) -> usize {
         self.out.len()
     }
 
-    pub(super) fn finish(mut self) -> Vec<u8> {
-        if !self.pending.is_empty() {
-            self.put_pending();
-        }
-        self.out.extend_from_slice(&0u32.to_le_bytes());
-        self.out
+    pub(super) fn finish(self) -> Vec<u8> {
+        let (mut out, mut compressed) = (self.out, self.compressed);
+        let put = |block: &[u8]| put_block(&mut out, &mut compressed, block);
+        self.blocks.end(put);
+        out.extend_from_slice(&0u32.to_le_bytes());
+        out
     }
+}
 
-    fn put_pending(&mut self) {
-        let mut pending = std::mem::take(&mut self.pending);
-        self.put_block(&pending);
-        pending.clear();
-        self.pending = pending;
-    }
-
-    fn put_block(&mut self, data: &[u8]) {
-        let compressed = compress_into(data, &mut self.block);
-        let len = compressed.expect("the buffer holds the largest output");
-        let (head, data) = if len < data.len() {
-            (len as u32, &self.block[..len])
-        } else {
-            (data.len() as u32 | RAW_BLOCK, data)
-        };
-        self.out.extend_from_slice(&head.to_le_bytes());
-        self.out.extend_from_slice(data);
-    }
+/// A block that does not get shorter stands there as it is.
+fn put_block(out: &mut Vec<u8>, compressed: &mut Scratch, data: &[u8]) {
+    let len = compress_into(data, compressed).expect("the buffer holds the largest output");
+    let (head, data) = if len < data.len() {
+        (len as u32, &compressed[..len])
+    } else {
+        (data.len() as u32 | RAW_BLOCK, data)
+    };
+    out.extend_from_slice(&head.to_le_bytes());
+    out.extend_from_slice(data);
 }

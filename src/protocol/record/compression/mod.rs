@@ -5,6 +5,7 @@
 //! data came), one block for lz4 (at most 4 MiB) and snappy, and a block is sized by the bytes
 //! that arrived. A call does bounded work, so a core can look up between two of them.
 
+mod blocks;
 mod gzip;
 mod lz4;
 mod scratch;

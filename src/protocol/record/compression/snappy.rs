@@ -5,6 +5,7 @@
 
 use snap::raw;
 
+use super::blocks::Blocks;
 use super::scratch::Scratch;
 use super::snappy_block::Block;
 use super::{Allowance, CompressionError, Piece};
@@ -117,7 +118,7 @@ fn is_header(input: &[u8]) -> bool {
 #[derive(Debug)]
 pub(super) struct Encoder {
     out: Vec<u8>,
-    pending: Vec<u8>,
+    blocks: Blocks,
     /// Its tables are large: 2 KiB and more.
     raw: Box<raw::Encoder>,
 }
@@ -127,51 +128,34 @@ impl Encoder {
         out.extend_from_slice(&HEADER);
         Self {
             out,
-            pending: Vec::new(),
+            blocks: Blocks::new(WRITTEN_BLOCK_BYTES),
             raw: Box::new(raw::Encoder::new()),
         }
     }
 
-    pub(super) fn write(&mut self, mut bytes: &[u8]) {
-        while self.pending.len() + bytes.len() >= WRITTEN_BLOCK_BYTES {
-            let (now, later) = bytes.split_at(WRITTEN_BLOCK_BYTES - self.pending.len());
-            bytes = later;
-            if self.pending.is_empty() {
-                self.put_block(now);
-            } else {
-                self.pending.extend_from_slice(now);
-                self.put_pending();
-            }
-        }
-        self.pending.extend_from_slice(bytes);
+    pub(super) fn write(&mut self, bytes: &[u8]) {
+        let Self { out, blocks, raw } = self;
+        blocks.cut(bytes, |block| put_block(out, raw, block));
     }
 
     pub(super) fn out_bytes(&self) -> usize {
         self.out.len()
     }
 
-    pub(super) fn finish(mut self) -> Vec<u8> {
-        if !self.pending.is_empty() {
-            self.put_pending();
-        }
-        self.out
+    pub(super) fn finish(self) -> Vec<u8> {
+        let (mut out, mut raw) = (self.out, self.raw);
+        self.blocks
+            .end(|block| put_block(&mut out, &mut raw, block));
+        out
     }
+}
 
-    fn put_pending(&mut self) {
-        let mut pending = std::mem::take(&mut self.pending);
-        self.put_block(&pending);
-        pending.clear();
-        self.pending = pending;
-    }
-
-    fn put_block(&mut self, data: &[u8]) {
-        let at = self.out.len();
-        let block = at + 4;
-        self.out
-            .resize(block + raw::max_compress_len(data.len()), 0);
-        let compressed = self.raw.compress(data, &mut self.out[block..]);
-        let len = compressed.expect("the buffer holds the largest output");
-        self.out[at..block].copy_from_slice(&(len as u32).to_be_bytes());
-        self.out.truncate(block + len);
-    }
+fn put_block(out: &mut Vec<u8>, raw: &mut raw::Encoder, data: &[u8]) {
+    let at = out.len();
+    let block = at + 4;
+    out.resize(block + raw::max_compress_len(data.len()), 0);
+    let compressed = raw.compress(data, &mut out[block..]);
+    let len = compressed.expect("the buffer holds the largest output");
+    out[at..block].copy_from_slice(&(len as u32).to_be_bytes());
+    out.truncate(block + len);
 }

@@ -2,27 +2,14 @@ use std::collections::BTreeMap;
 
 use super::super::assignor::tests::of;
 use super::*;
-use crate::client::backoff::Backoff;
 use crate::client::consumer::group::settings::GroupProtocol;
+use crate::client::consumer::group::test_member::{pace, refused, settings};
 
 const PARTITIONS: i32 = 7;
 
-fn refused(code: ErrorCode) -> ClientError {
-    let refusal = Refusal {
-        code,
-        message: None,
-    };
-    refusal.of("ask")
-}
-
 fn member(assignors: &[Assignor], now: Instant, seed: u64) -> ClassicMember {
-    let settings = GroupSettings {
-        protocol: GroupProtocol::Classic(assignors.to_vec()),
-        poll_interval_max: Duration::from_secs(60),
-        ..GroupSettings::new("g")
-    };
-    let backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(1));
-    let pace = Pace::new(&settings, backoff, now, fastrand::Rng::with_seed(seed));
+    let settings = settings(GroupProtocol::Classic(assignors.to_vec()));
+    let pace = pace(&settings, now, seed);
     ClassicMember::new(&settings, assignors, vec!["t".into()], pace)
 }
 
@@ -68,16 +55,16 @@ fn beat(member: &mut ClassicMember, now: Instant, outcome: Result<(), ClientErro
     member.on_answer(now, Answer::Beaten(outcome));
 }
 
+fn hear_of_rebalance(member: &mut ClassicMember, now: Instant) {
+    beat(member, now, Err(refused(ErrorCode::RebalanceInProgress)));
+}
+
 #[test]
 fn an_eager_member_joins_when_everything_is_given_back() {
     let now = Instant::now();
     let mut member = stable(&[Assignor::Range], now);
     let later = now + Duration::from_secs(3);
-    beat(
-        &mut member,
-        later,
-        Err(refused(ErrorCode::RebalanceInProgress)),
-    );
+    hear_of_rebalance(&mut member, later);
     assert!(matches!(member.poll_work(later), Work::Wait(_)));
     let steps = take_steps(&mut member, later);
     assert!(matches!(&steps[..], [Step::Revoke(all)] if all.len() == 2));
@@ -89,11 +76,7 @@ fn a_cooperative_member_keeps_reading_and_joins_again_after_giving_back() {
     let now = Instant::now();
     let mut member = stable(&[Assignor::CooperativeSticky], now);
     let later = now + Duration::from_secs(3);
-    beat(
-        &mut member,
-        later,
-        Err(refused(ErrorCode::RebalanceInProgress)),
-    );
+    hear_of_rebalance(&mut member, later);
     let Work::Join(plan) = member.poll_work(later) else {
         panic!("nothing has to be given back first");
     };

@@ -1,28 +1,14 @@
 use super::super::assignor::tests::of;
 use super::*;
-use crate::client::Refusal;
-use crate::client::backoff::Backoff;
-use crate::client::consumer::group::settings::{GroupProtocol, GroupSettings};
+use crate::client::consumer::group::settings::GroupProtocol;
+use crate::client::consumer::group::test_member::{pace, refused, settings};
 
 const PARTITIONS: i32 = 6;
 const TOPIC: Uuid = Uuid::from_u128(700);
 
-fn refused(code: ErrorCode) -> ClientError {
-    let refusal = Refusal {
-        code,
-        message: None,
-    };
-    refusal.of("ask")
-}
-
 fn member(now: Instant, seed: u64) -> ConsumerMember {
-    let settings = GroupSettings {
-        protocol: GroupProtocol::Consumer(None),
-        poll_interval_max: Duration::from_secs(60),
-        ..GroupSettings::new("g")
-    };
-    let backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(1));
-    let pace = Pace::new(&settings, backoff, now, fastrand::Rng::with_seed(seed));
+    let settings = settings(GroupProtocol::Consumer(None));
+    let pace = pace(&settings, now, seed);
     ConsumerMember::new(None, pace)
 }
 
