@@ -6,6 +6,7 @@
 //! reading, and so, through the socket, does the client. When the reader meets the end, what waits
 //! is dropped, as Kafka does.
 
+use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,11 +18,11 @@ use super::context::{Context, Request};
 use super::dispatch::{self, CloseConnection, Started};
 use super::frames::{Frames, ReceiveBudget, ReceiveError, ReceiveLimits};
 use super::placement::{self, Frame};
-use super::responses::Responses;
+use super::responses::{Responses, Ways};
 use crate::protocol::api_key::ApiKey;
 use crate::protocol::frame::{FrameError, RequestHead};
 use crate::runtime::Conn;
-use crate::runtime::sync::{Notify, mpsc};
+use crate::runtime::sync::Notify;
 
 /// Requests that arrived together are begun one after the other, so much work without a look at the
 /// clock: some 150 µs of it, small ones or large.
@@ -38,6 +39,8 @@ enum Ended {
     Frame(#[from] FrameError),
     #[error(transparent)]
     Close(#[from] CloseConnection),
+    #[error("sending: {0}")]
+    Send(#[from] io::Error),
 }
 
 /// A connection that was let in.
@@ -54,10 +57,8 @@ pub(super) struct Incoming {
 pub(super) async fn serve(cx: Rc<Context>, budget: Rc<ReceiveBudget>, incoming: Incoming) {
     let Incoming { conn, place, .. } = &incoming;
     let peer = conn.peer();
-    let pending_max = cx.config().connections.responses_pending_max;
-    let (responses, queue) = mpsc::channel(pending_max);
     let ended = Rc::new(Notify::new());
-    let sender = Responses::new(&cx, conn.clone(), queue, ended.clone());
+    let (responses, sender) = Responses::new(&cx, conn.clone(), ended.clone());
     let until_sent = place.clone();
     cx.core.spawn(async move {
         sender.send_all().await;
@@ -67,7 +68,9 @@ pub(super) async fn serve(cx: Rc<Context>, budget: Rc<ReceiveBudget>, incoming: 
     ended.notify_one();
     match result {
         Ok(()) | Err(Ended::Receive(ReceiveError::Idle)) => {}
-        Err(Ended::Receive(ReceiveError::Io(error))) => log::debug!("{peer}: {error}"),
+        Err(Ended::Receive(ReceiveError::Io(error)) | Ended::Send(error)) => {
+            log::debug!("{peer}: {error}");
+        }
         Err(ended) => {
             log::warn!("{peer}: connection closed: {ended}");
             conn.close();
@@ -79,7 +82,7 @@ async fn read_requests(
     cx: &Rc<Context>,
     budget: &ReceiveBudget,
     incoming: &Incoming,
-    responses: &mpsc::Sender<Started>,
+    responses: &Ways,
 ) -> Result<(), Ended> {
     let Incoming {
         conn,
@@ -103,7 +106,7 @@ async fn read_requests(
             ApiKey::Fetch => in_turn(cx, request),
             _ => dispatch::start(cx, request).await?,
         };
-        if responses.send(started).await.is_err() {
+        if !responses.send(started, frames.is_drained()).await? {
             return Ok(());
         }
         if cx.shards.journal_waits_for_turn() {

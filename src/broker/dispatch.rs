@@ -1,8 +1,9 @@
 //! From a frame to its handler: one table of what is served, which ApiVersions and the docs show.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
+use std::task::Poll;
 
 use super::api;
 use super::context::{Context, Request};
@@ -22,7 +23,29 @@ pub(super) enum Started {
     /// The response is there.
     Ready(Response),
     /// The response comes later; requests that follow have their place behind this one.
-    Later(Pin<Box<dyn Future<Output = Result<Response, CloseConnection>>>>),
+    Later(Later),
+}
+
+/// A response that is not there yet.
+pub(super) type Later = Pin<Box<dyn Future<Output = Result<Response, CloseConnection>>>>;
+
+impl Started {
+    /// The response itself where it is there already.
+    pub(super) async fn with(mut later: Later) -> Result<Self, CloseConnection> {
+        match now(&mut later).await {
+            Some(response) => Ok(Self::Ready(response?)),
+            None => Ok(Self::Later(later)),
+        }
+    }
+}
+
+/// The output of a future that is ready; else it is polled again by whoever waits for it next.
+pub(super) async fn now(later: &mut Later) -> Option<Result<Response, CloseConnection>> {
+    poll_fn(|cx| match later.as_mut().poll(cx) {
+        Poll::Ready(response) => Poll::Ready(Some(response)),
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
 }
 
 /// The connection cannot go on.
@@ -105,11 +128,12 @@ apis! {
         Produce => produce, gaps "transactional batches are refused; 0–2 are named for old librdkafka and refused, as in Kafka";
         Fetch => fetch, gaps "consumers only: no followers, no closest replica";
         OffsetCommit => offset_commit;
-        JoinGroup => join_group;
+        JoinGroup => join_group,
+            gaps "the members of a group may say 32 MiB of themselves in all";
         SyncGroup => sync_group;
         DescribeGroups => describe_groups;
         ConsumerGroupHeartbeat => consumer_group_heartbeat,
-            gaps "regular expressions: ASCII classes only";
+            gaps "regular expressions: of Unicode the general categories, Latin and Common only, and up to 1 MiB compiled; members may say 32 MiB in all, as with JoinGroup";
     }
     simple {
         ListOffsets => list_offsets::ListOffsetsRequest;
@@ -133,7 +157,8 @@ apis! {
         DescribeConfigs => describe_configs::DescribeConfigsRequest;
         AlterConfigs => alter_configs::AlterConfigsRequest;
         DescribeLogDirs => describe_log_dirs::DescribeLogDirsRequest;
-        CreatePartitions => create_partitions::CreatePartitionsRequest;
+        CreatePartitions => create_partitions::CreatePartitionsRequest,
+            gaps "not for `__consumer_offsets`, whose groups would be looked for elsewhere: INVALID_REQUEST";
         DeleteGroups => delete_groups::DeleteGroupsRequest;
         IncrementalAlterConfigs => incremental_alter_configs::IncrementalAlterConfigsRequest;
         OffsetDelete => offset_delete::OffsetDeleteRequest;

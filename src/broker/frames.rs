@@ -178,6 +178,11 @@ impl<'a> Frames<'a> {
         self.large(len, &early).await.map(Some)
     }
 
+    /// Whether nothing has been received beyond the last frame.
+    pub(super) fn is_drained(&self) -> bool {
+        self.rest.is_empty()
+    }
+
     async fn prefix(&mut self) -> Result<Option<[u8; PREFIX_LEN]>, ReceiveError> {
         let (mut prefix, mut have) = ([0; PREFIX_LEN], 0);
         while have < PREFIX_LEN {

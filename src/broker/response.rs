@@ -1,10 +1,12 @@
 //! A response as it leaves: head bytes, and bodies that stand elsewhere.
 
+use std::io;
+
 use super::context::Request;
 use super::sending::SendLease;
 use crate::protocol::message::Message;
 use crate::protocol::wire::{Encoded, Piece, Unencodable};
-use crate::runtime::Slice;
+use crate::runtime::{Conn, Slice};
 
 /// What the connection sends for a request; nothing at all for a produce with acks=0.
 #[derive(Debug, Default)]
@@ -51,6 +53,17 @@ impl Response {
             lease: Some(lease),
             ..self
         }
+    }
+
+    /// How many bytes it sends.
+    pub(super) fn len(&self) -> usize {
+        self.slices.iter().map(Slice::len).sum()
+    }
+
+    /// Sends what the connection takes at once; what is left is a response, too.
+    pub(super) fn send_at_once(self, conn: &Conn) -> io::Result<Option<Self>> {
+        let slices = conn.send_at_once(self.slices)?;
+        Ok((!slices.is_empty()).then_some(Self { slices, ..self }))
     }
 
     /// The pieces to send, in order, none for no response; and what to hold meanwhile.

@@ -2,16 +2,17 @@
 //!
 //! One flush answers all produce requests that a client had on their way. Sent one by one, each
 //! answer would cost a system call and wake the client; together they cost one of both.
+//!
+//! Where nothing is before it and nothing behind it, an answer that is there already is sent by
+//! whoever has it ([`Ways`]): most of those who ask seldom get theirs so, and a task less is woken.
 
-use std::future::{Future, poll_fn};
+use std::cell::Cell;
 use std::io;
-use std::pin::Pin;
 use std::rc::Rc;
-use std::task::Poll;
 use std::time::Duration;
 
 use super::context::Context;
-use super::dispatch::{CloseConnection, Started};
+use super::dispatch::{CloseConnection, Later, Started, now};
 use super::response::Response;
 use super::sending::SendLease;
 use crate::runtime::sync::{Either, Notify, mpsc, race};
@@ -20,12 +21,39 @@ use crate::runtime::{Conn, Slice};
 /// No further response is added to so many bytes.
 const TOGETHER_BYTES_MAX: usize = 64 << 10;
 
-type Later = Pin<Box<dyn Future<Output = Result<Response, CloseConnection>>>>;
+/// The reader's ways to have a response sent.
+pub(super) struct Ways {
+    conn: Conn,
+    queue: mpsc::Sender<Started>,
+    sender_waits: Rc<Cell<bool>>,
+}
+
+impl Ways {
+    /// Has a response sent behind all others; `alone` is one behind which no request has arrived.
+    /// Whether the connection goes on.
+    pub(super) async fn send(&self, mut started: Started, alone: bool) -> io::Result<bool> {
+        if let Started::Ready(response) = started {
+            let at_once = alone && self.sender_waits.get() && response.len() <= TOGETHER_BYTES_MAX;
+            let left = match at_once {
+                true => response.send_at_once(&self.conn)?,
+                false => Some(response),
+            };
+            let Some(left) = left else {
+                return Ok(true);
+            };
+            started = Started::Ready(left);
+        }
+        self.sender_waits.set(false);
+        Ok(self.queue.send(started).await.is_ok())
+    }
+}
 
 /// What sends a connection's responses.
 pub(super) struct Responses {
     conn: Conn,
     queue: mpsc::Receiver<Started>,
+    /// It has nothing to send, and nothing is in its queue.
+    waits: Rc<Cell<bool>>,
     /// Told when the reader has met the end.
     ended: Rc<Notify>,
     stall_max: Duration,
@@ -45,19 +73,25 @@ struct Together {
 }
 
 impl Responses {
-    pub(super) fn new(
-        cx: &Context,
-        conn: Conn,
-        queue: mpsc::Receiver<Started>,
-        ended: Rc<Notify>,
-    ) -> Self {
-        Self {
-            conn,
+    /// With the way to it; together they hold `responses_pending_max` responses.
+    pub(super) fn new(cx: &Context, conn: Conn, ended: Rc<Notify>) -> (Ways, Self) {
+        let pending_max = cx.config().connections.responses_pending_max;
+        let (queue, receiver) = mpsc::channel(pending_max);
+        let waits = Rc::new(Cell::new(false));
+        let ways = Ways {
+            conn: conn.clone(),
             queue,
+            sender_waits: waits.clone(),
+        };
+        let responses = Self {
+            conn,
+            queue: receiver,
+            waits,
             ended,
             stall_max: Duration::from_millis(cx.config().connections.send_stall_ms_max),
             awaited: None,
-        }
+        };
+        (ways, responses)
     }
 
     /// Sends until the reader is gone; what is ready then is still sent.
@@ -90,7 +124,7 @@ impl Responses {
         let mut together = Together::default();
         let later = match self.awaited.take() {
             Some(later) => later,
-            None => match self.queue.recv().await? {
+            None => match self.next().await? {
                 Started::Later(later) => later,
                 Started::Ready(response) => {
                     together.add(Ok(response));
@@ -103,6 +137,14 @@ impl Responses {
             Either::Second(()) => return None,
         }
         Some(together)
+    }
+
+    async fn next(&mut self) -> Option<Started> {
+        if let Some(started) = self.queue.try_recv() {
+            return Some(started);
+        }
+        self.waits.set(true);
+        self.queue.recv().await
     }
 
     /// Adds the responses behind that are ready as well.
@@ -149,13 +191,4 @@ impl Together {
             }
         }
     }
-}
-
-/// The output of a future that is ready; else it is polled again by whoever waits for it next.
-async fn now(later: &mut Later) -> Option<Result<Response, CloseConnection>> {
-    poll_fn(|cx| match later.as_mut().poll(cx) {
-        Poll::Ready(response) => Poll::Ready(Some(response)),
-        Poll::Pending => Poll::Ready(None),
-    })
-    .await
 }

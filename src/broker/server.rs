@@ -1,5 +1,6 @@
 //! The broker as a whole: checks the host, starts the cores, serves, and closes in order.
 
+use std::collections::BTreeSet;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::Path;
 use std::rc::Rc;
@@ -271,6 +272,7 @@ async fn lead(core: &Core, start: &Arc<Start>) -> Result<(), ServeError> {
     let dir = data_dir(core, &config);
     let boot = open_metadata_log(&dir, &config, &start.found).await?;
     let clean = boot.clean;
+    let deleted_before = boot.topics_deleted.clone();
     let shards = Shards::start(core, start.take_end(core), dir, config.clone(), Some(boot));
     *start.gate() = Gate::Bound(config.clone());
     let image = shards
@@ -280,7 +282,8 @@ async fn lead(core: &Core, start: &Arc<Start>) -> Result<(), ServeError> {
     open_logs(core, &shards, &image, &start.found).await?;
     recover_journals(&shards, &start.found).await?;
     remove_leftovers(core, &config.data_dir);
-    shards.publish(everything(image.clone())).await?;
+    let everything = everything(image.clone(), deleted_before);
+    shards.publish(everything).await?;
     *start.gate() = Gate::Open(config.clone(), addresses.clone());
     accept_on(&context(core, &shards, &config, start), start, listeners);
     let checkpoints = shards.clone();
@@ -430,13 +433,14 @@ async fn set_strays_aside(
 }
 
 /// The first publication: everything is new. The logs know their topics' settings already.
-fn everything(image: Arc<MetadataImage>) -> Publication {
+fn everything(image: Arc<MetadataImage>, deleted_before: BTreeSet<Uuid>) -> Publication {
     let partitions_created = image.topics.partition_ids().collect();
     let of_brokers = |resource: &&ConfigResource| resource.kind == ResourceType::Broker;
     let configs_changed = image.configs.keys().filter(of_brokers).cloned().collect();
     let changes = Arc::new(Changes {
         partitions_created,
         configs_changed,
+        topics_deleted_before: deleted_before,
         ..Changes::default()
     });
     Publication { image, changes }

@@ -103,7 +103,7 @@ impl Tail {
         let bytes = wanted.max(head + next.size);
         let chunk = arena.allocate(bytes);
         let chunk = chunk
-            .or_else(|| arena.allocate(head + next.size))
+            .or_else(|| arena.allocate_least(head + next.size))
             .ok_or(NoMemory)?;
         let capacity = chunk.capacity();
         self.pace = Pace {

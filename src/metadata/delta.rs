@@ -56,6 +56,9 @@ pub struct Changes {
     pub partitions_changed: BTreeSet<PartitionId>,
     /// Topics that are gone, as they were, by id.
     pub topics_deleted: BTreeMap<Uuid, Deleted>,
+    /// Topics that earlier runs have deleted, as far back as the log was replayed; with the first
+    /// publication of a run only. Not all may have been done that follows from that.
+    pub topics_deleted_before: BTreeSet<Uuid>,
     /// Resources whose settings changed; a deleted topic's are not named.
     pub configs_changed: BTreeSet<ConfigResource>,
     /// Whether a broker's registration changed.

@@ -8,6 +8,7 @@ use super::mail::Mail;
 use super::net::{FetchPath, Readiness, ReceiveArea};
 use super::pulse::{Pulse, index_of, index_of_place, lasted_since, name_of, since_start_ns};
 use super::ring::Ring;
+use super::sleep::Sleepers;
 use super::stats::{CoreStats, Counters};
 use super::sync::{Either, Semaphore, race};
 use super::tasks::Tasks;
@@ -40,6 +41,7 @@ pub(super) struct Inner {
     pub(super) disk: Disk,
     pub(super) ring: Ring,
     pub(super) rounds: Rc<Rounds>,
+    pub(super) sleepers: Rc<Sleepers>,
     pub(super) sockets: Readiness,
     pub(super) mail: Mail,
     pub(super) receive_area: ReceiveArea,
@@ -94,24 +96,23 @@ impl Core {
     /// Runs a task of its own, from the next turn on. A panic in it ends the process.
     #[track_caller]
     pub fn spawn(&self, future: impl Future<Output = ()> + 'static) {
-        let task = self.tracked(index_of_place(Location::caller()), future);
+        let name = index_of_place(Location::caller());
+        let kept = self.inner.tasks.keep(Box::pin(future));
+        // A panic has sealed the fate of the run, and there is nobody to tell.
+        let task = self.tracked(name, kept);
         let queue = glommio::TaskQueueHandle::default();
-        let kept = self.inner.tasks.keep(Box::pin(async move {
-            // A panic has already sealed the fate of the run.
-            let _ = task.await;
-        }));
-        let spawned = glommio::spawn_local_into(kept, queue);
+        let spawned = glommio::spawn_local_into(task, queue);
         spawned.expect("the default queue always exists").detach();
     }
 
     /// Waits.
     pub async fn sleep(&self, time: Duration) {
-        glommio::timer::sleep(time).await;
+        self.inner.sleepers.sleep(time).await;
     }
 
     /// Lets sockets, disk, other cores and all other tasks have their go: the only way to yield that
     /// reaches them. Costs a system call at least, so call it every few hundred microseconds of
-    /// work. Timers and the pool have their go every millisecond.
+    /// work. The pool has its go every millisecond.
     pub async fn turn(&self) {
         self.inner.rounds.next().await;
     }
@@ -184,16 +185,13 @@ impl Core {
     }
 
     /// Polls `future` under watch; a panic in it is every core's end.
-    pub(super) fn tracked<T, F: Future<Output = T>>(
+    pub(super) fn tracked<T, F: Future<Output = T> + Unpin>(
         &self,
         name: u32,
-        future: F,
+        mut future: F,
     ) -> impl Future<Output = Option<T>> + use<T, F> {
         let core = self.inner.clone();
-        async move {
-            let mut future = pin!(future);
-            poll_fn(|cx| core.watch_poll(name, future.as_mut(), cx)).await
-        }
+        poll_fn(move |cx| core.watch_poll(name, Pin::new(&mut future), cx))
     }
 }
 
@@ -205,12 +203,10 @@ impl Inner {
         future: Pin<&mut F>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<F::Output>> {
-        let began_ns = since_start_ns();
         self.slow_label.set(None);
-        self.pulse.begin_poll(name, began_ns);
+        self.pulse.begin_poll(name, since_start_ns());
         let polled = catch_unwind(AssertUnwindSafe(|| future.poll(cx)));
-        self.pulse.end_poll();
-        let lasted = lasted_since(began_ns);
+        let lasted = lasted_since(self.pulse.end_poll());
         if lasted > self.stall_after {
             self.report_stall(name, lasted);
         }
@@ -221,6 +217,13 @@ impl Inner {
                 Poll::Ready(None)
             }
         }
+    }
+
+    /// Sleeps by `wait`, a call to the kernel: the poll that does it has not lasted meanwhile.
+    pub(super) fn asleep(&self, wait: impl FnOnce()) {
+        self.pulse.end_poll();
+        wait();
+        self.pulse.resume_poll(since_start_ns());
     }
 
     #[cold]

@@ -1,15 +1,15 @@
-//! What drives a core: one task that, when no other has anything to do, waits for the disk and the
-//! sockets at once.
+//! What drives a core: one task that, when no other has anything to do, waits for the disk, the
+//! sockets and the next timer at once.
 //!
 //! glommio's own reactor enters the kernel five times for each time it sleeps: it sets and cancels
-//! timers and looks at three rings. While a core is busy this task stays in glommio's queue and
-//! sleeps in the core's own ring instead, which also polls the set of sockets: one call submits,
-//! waits and wakes. glommio's reactor has its turn every millisecond, for its timers and the
-//! pool's answers, and takes over as soon as nothing has happened for a while.
+//! timers and looks at three rings. This task stays in glommio's queue and sleeps by one call
+//! instead: in the set of sockets, or, while the disk has work, in the core's own ring, which also
+//! polls that set. Timers are the core's own. glommio's reactor has its turn now and then, for
+//! whatever other threads have to say, and the core sleeps in it only while its pool works.
 
 use super::blocking;
 use super::core::{Core, Inner};
-use super::sync::Notify;
+use super::sync::{Notify, race};
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
 use std::os::fd::AsFd;
@@ -18,10 +18,10 @@ use std::rc::Rc;
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
-/// So often glommio's reactor has its turn.
+/// So often glommio's reactor has its turn while the pool works, and the sockets have theirs.
 const VISIT_EVERY: Duration = Duration::from_millis(1);
-/// A core that nothing has happened to for so long sleeps in glommio's reactor.
-const PATIENCE: Duration = Duration::from_micros(300);
+/// So often it has it otherwise: for a request to end, or another core's panic.
+const VISIT_SELDOM: Duration = Duration::from_millis(50);
 
 /// Who waits for a round, and who wakes the task that makes them.
 #[derive(Default)]
@@ -68,48 +68,68 @@ impl Rounds {
 /// Drives the core for as long as it lives.
 pub(super) async fn drive(core: Core) {
     let Inner {
-        ring,
-        rounds,
-        sockets,
-        mail,
-        ..
+        rounds, sleepers, ..
     } = &*core.inner;
-    let mut last_visit = Instant::now();
+    let (mut last_visit, mut last_asked) = (Instant::now(), Instant::now());
     loop {
         let alone = yield_to_others(&core).await;
-        let awaited = rounds.is_awaited();
         let now = Instant::now();
-        let left = VISIT_EVERY.saturating_sub(now - last_visit);
-        if left.is_zero() {
+        let visit_at = last_visit
+            + match blocking::is_under_way() {
+                true => VISIT_EVERY,
+                false => VISIT_SELDOM,
+            };
+        let awaited = rounds.is_awaited();
+        let busy = sleepers.wake_due(now) || awaited || !alone;
+        if visit_at <= now {
             round(&core.inner, true);
             visit().await;
-            last_visit = now;
-            continue;
+            (last_visit, last_asked) = (now, now);
+        } else if busy {
+            let ask = awaited || now - last_asked >= VISIT_EVERY;
+            if ask {
+                last_asked = now;
+            }
+            round(&core.inner, ask);
+        } else {
+            let until = sleepers.next().map_or(visit_at, |due| due.min(visit_at));
+            sleep(&core.inner, until - now).await;
         }
-        if awaited || !alone {
-            round(&core.inner, awaited);
-            continue;
-        }
-        ring.arm_set_poll(sockets.as_fd());
-        if busy_poll(&core.inner, left) {
-            round(&core.inner, false);
-            continue;
-        }
-        if !mail.fall_asleep() {
-            continue;
-        }
-        // The pool wakes glommio's reactor and nobody else.
-        let pool_works = blocking::is_under_way();
-        if !pool_works {
-            ring.wait(left.min(PATIENCE));
-        }
-        if !round(&core.inner, false) && (pool_works || left > PATIENCE) {
-            // The bell stays on: it is heard through the ring, and the ring by glommio's reactor.
-            rounds.wanted.notified().await;
-            round(&core.inner, true);
-            last_visit = Instant::now();
-        }
-        mail.awake();
+    }
+}
+
+/// Sleeps until there is something to do, at most for `time`, and sees to it.
+async fn sleep(core: &Inner, time: Duration) {
+    let disk_works = core.ring.unfinished() > 0;
+    let pool_works = blocking::is_under_way();
+    if disk_works || pool_works || !core.busy_poll.is_zero() {
+        core.ring.arm_set_poll(core.sockets.as_fd());
+    }
+    if busy_poll(core, time) {
+        round(core, false);
+        return;
+    }
+    if !core.mail.fall_asleep() {
+        return;
+    }
+    if pool_works {
+        sleep_in_glommio(core, time).await;
+    } else if disk_works {
+        core.asleep(|| core.ring.wait(time));
+        round(core, false);
+    } else {
+        core.asleep(|| core.sockets.wait(time));
+        round(core, false);
+    }
+    core.mail.awake();
+}
+
+/// The pool wakes glommio's reactor and nobody else. The bell is heard through the ring, and the
+/// ring by the reactor.
+async fn sleep_in_glommio(core: &Inner, time: Duration) {
+    if !round(core, false) {
+        race(core.rounds.wanted.notified(), glommio::timer::sleep(time)).await;
+        round(core, true);
     }
 }
 

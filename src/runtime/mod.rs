@@ -19,6 +19,7 @@ mod patience;
 mod pulse;
 mod ring;
 mod shutdown;
+mod sleep;
 mod started;
 mod stats;
 pub mod sync;

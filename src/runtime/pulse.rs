@@ -51,8 +51,16 @@ impl Pulse {
         self.polling_since_ns.store(now_ns, Relaxed);
     }
 
-    pub(super) fn end_poll(&self) {
+    /// A task's poll ends; when it began.
+    pub(super) fn end_poll(&self) -> u64 {
+        let since_ns = self.polling_since_ns.load(Relaxed);
         self.polling_since_ns.store(0, Relaxed);
+        since_ns
+    }
+
+    /// The poll that slept goes on; it counts from now.
+    pub(super) fn resume_poll(&self, now_ns: u64) {
+        self.polling_since_ns.store(now_ns, Relaxed);
     }
 
     /// Changes what runs within a poll and gives what ran before.

@@ -32,6 +32,8 @@ const RING_DEPTHS: [usize; 4] = [4096, 1024, 256, 128];
 const GLOMMIO_MEMORY_BYTES: usize = 64 << 10;
 /// Threads of a core's pool for blocking work; the kernel places them.
 const BLOCKING_THREADS: usize = 2;
+/// A core that ends looks so often whether the kernel has finished.
+const SETTLE_EVERY: Duration = Duration::from_millis(10);
 /// A busy core's timer for the watchdog; an idle core doubles it up to the maximum.
 const BEAT_EVERY: Duration = Duration::from_millis(10);
 const BEAT_EVERY_MAX: Duration = Duration::from_millis(80);
@@ -120,6 +122,7 @@ impl Started {
                     disk: Disk::new(ring.clone(), counters.clone()),
                     ring,
                     rounds,
+                    sleepers: Rc::default(),
                     sockets,
                     mail,
                     fetch_path: seed.options.fetch_path,
@@ -138,12 +141,12 @@ impl Started {
             core.spawn(drive(core.clone()));
             core.spawn(reap_completions(core.clone(), completions));
             core.spawn(beat(core.clone()));
-            let main = core.tracked(index_of("the main task"), make(core.clone()));
+            let main = core.tracked(index_of("the main task"), Box::pin(make(core.clone())));
             let ended = match race(main, fate.sealed(core.id())).await {
                 Either::First(output) => output,
                 Either::Second(()) => None,
             };
-            settle(&core).await;
+            settle(&core);
             ended
         })
     }
@@ -151,12 +154,12 @@ impl Started {
 
 /// Drops all tasks and waits for what the ring has under way: writes that were started are
 /// finished.
-async fn settle(core: &Core) {
+fn settle(core: &Core) {
     core.inner.tasks.end();
     core.inner.ring.flush();
     while core.inner.ring.unfinished() > 0 {
-        core.sleep(Duration::from_micros(100)).await;
-        core.inner.ring.flush();
+        core.inner.ring.wait(SETTLE_EVERY);
+        core.inner.ring.reap();
     }
 }
 

@@ -9,6 +9,7 @@ use super::destage::can_destage;
 use super::message::{AppendBatch, AppendCall, AppendDone, BatchBytes, ShardReply};
 use super::shards::ReplyTo;
 use super::{Owned, Shard};
+use crate::model::PartitionId;
 use crate::partition::{Adoption, Partition, PartitionError, Placed, Promise};
 use crate::sys::arena::{Chunk, ChunkMut};
 
@@ -34,6 +35,15 @@ pub(super) struct StalledAppend {
     batch: AppendBatch,
     promise: Option<Promise>,
     ticket: AppendTicket,
+}
+
+/// What an append takes its memory from.
+#[derive(Clone, Copy)]
+enum Memory {
+    /// What everybody shares.
+    Budget,
+    /// That, and what stands beside it for the broker's own appends.
+    Reserve,
 }
 
 impl Gather {
@@ -163,20 +173,49 @@ impl Shard {
         promise: Option<Promise>,
         ticket: &AppendTicket,
     ) -> Result<Option<AppendDone>, PartitionError> {
-        let placed = loop {
-            match self.place(batch) {
-                Err(PartitionError::NoMemory) if self.evict_one() => {}
-                placed => break placed?,
-            }
+        let placed = self.place_or_evict(batch)?;
+        self.on_placed(batch.partition, placed, promise, ticket)
+    }
+
+    /// As [`Shard::append_batch`] for a batch of the broker's own that cannot wait: where producers
+    /// have filled the memory it takes from the reserve.
+    pub(super) fn append_own_batch(
+        &mut self,
+        batch: &mut AppendBatch,
+        promise: Option<Promise>,
+        ticket: &AppendTicket,
+    ) -> Result<Option<AppendDone>, PartitionError> {
+        let placed = match self.place_or_evict(batch) {
+            Err(PartitionError::NoMemory) => self.place(batch, Memory::Reserve)?,
+            placed => placed?,
         };
+        self.on_placed(batch.partition, placed, promise, ticket)
+    }
+
+    fn place_or_evict(&mut self, batch: &mut AppendBatch) -> Result<Placed, PartitionError> {
+        loop {
+            match self.place(batch, Memory::Budget) {
+                Err(PartitionError::NoMemory) if self.evict_one() => {}
+                placed => return placed,
+            }
+        }
+    }
+
+    fn on_placed(
+        &mut self,
+        id: PartitionId,
+        placed: Placed,
+        promise: Option<Promise>,
+        ticket: &AppendTicket,
+    ) -> Result<Option<AppendDone>, PartitionError> {
         self.batches_appended += 1;
         if placed.extent_bytes > 0 {
-            self.extents.push_back(batch.partition);
+            self.extents.push_back(id);
         }
-        self.mark_dirty(batch.partition);
+        self.mark_dirty(id);
         let partition = self
             .partitions
-            .get_mut(&batch.partition)
+            .get_mut(&id)
             .ok_or(PartitionError::Unknown)?;
         let done = AppendDone {
             base_offset: placed.base_offset,
@@ -194,7 +233,7 @@ impl Shard {
         Ok(None)
     }
 
-    fn place(&mut self, batch: &mut AppendBatch) -> Result<Placed, PartitionError> {
+    fn place(&mut self, batch: &mut AppendBatch, memory: Memory) -> Result<Placed, PartitionError> {
         let partition = self
             .partitions
             .get_mut(&batch.partition)
@@ -217,7 +256,9 @@ impl Shard {
             }
         };
         let source = validated.rebuilt.as_deref().unwrap_or(&bytes);
-        let placed = partition.append(self.core.arena(), &source[..size], header, now_ms, patch);
+        let reserve = matches!(memory, Memory::Reserve).then(|| self.core.arena().with_reserve());
+        let arena = reserve.as_ref().unwrap_or(self.core.arena());
+        let placed = partition.append(arena, &source[..size], header, now_ms, patch);
         batch.bytes = BatchBytes::Shared(bytes);
         placed
     }

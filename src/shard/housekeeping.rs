@@ -25,6 +25,11 @@ impl Owned {
         let destage = (owned.clone(), shards.clone());
         let upkeep = owned.clone();
         owned.start_group_tasks();
+        if self.core.id() == 0 {
+            let telling = shards.clone();
+            self.core
+                .spawn(async move { telling.tell_group_figures().await });
+        }
         let retention = owned.clone();
         let cleaning = (owned.clone(), shards.clone());
         self.core

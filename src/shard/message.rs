@@ -13,6 +13,7 @@ use crate::protocol::record::{BatchHeader, Validated};
 use crate::sys::arena::{Chunk, ChunkMut};
 
 use super::control::{ControlCall, ControlReply};
+use super::groups::GroupFigures;
 use super::journal_replay::{JournalError, JournalReport};
 use super::topics::{LogPositions, OpenReport};
 
@@ -58,6 +59,8 @@ pub enum ShardCall {
     Group(Call),
     /// The groups of this core.
     ListGroups(GroupFilter),
+    /// What the coordinators of this core count.
+    GroupFigures,
     /// Finish what is under way, then close the logs.
     Close,
 }
@@ -93,6 +96,8 @@ pub enum ShardReply {
     Group(Result<Answer, ErrorCode>),
     /// The groups of this core; the error if some are not loaded yet.
     Groups(Result<Vec<ListedGroup>, ErrorCode>),
+    /// What the coordinators of this core count.
+    GroupFigures(GroupFigures),
     /// All logs are closed.
     Closed(Vec<LogPositions>),
 }

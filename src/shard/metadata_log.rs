@@ -1,6 +1,7 @@
 //! The metadata log on core 0: a log like any other, read whole at the start, with snapshots
 //! beside it (kraft.md §8.2: a single voter, a new epoch for each run).
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -31,6 +32,9 @@ pub struct MetadataBoot {
     pub(super) bytes_since_snapshot: u64,
     /// Whether the last run closed its logs.
     pub clean: bool,
+    /// Topics that were deleted since the newest snapshot: what follows from that may not all be
+    /// done.
+    pub topics_deleted: BTreeSet<Uuid>,
 }
 
 /// The metadata log cannot be read: nothing can be served from this directory.
@@ -99,6 +103,7 @@ pub async fn open_metadata_log(
         snapshots: replayed.snapshots,
         bytes_since_snapshot: replayed.bytes,
         clean: found.clean,
+        topics_deleted: replayed.topics_deleted,
     })
 }
 

@@ -1,5 +1,6 @@
 //! The state that the metadata log's files come to: the newest snapshot and what follows it.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Read};
 use std::path::Path;
@@ -9,7 +10,7 @@ use crate::metadata::{
     Loader, SNAPSHOT_HEADER_BYTES_MAX, SnapshotFile, SnapshotId, decode_batches, decode_snapshot,
     snapshot_timestamp,
 };
-use crate::model::Offset;
+use crate::model::{Offset, Uuid};
 use crate::protocol::record::Batches;
 
 /// What the files come to.
@@ -19,6 +20,8 @@ pub(super) struct Replayed {
     pub(super) snapshots: Vec<SnapshotFile>,
     /// Length of the batches after the newest snapshot.
     pub(super) bytes: u64,
+    /// Topics that those batches have deleted.
+    pub(super) topics_deleted: BTreeSet<Uuid>,
     /// The offset that comes next.
     next: Offset,
 }
@@ -42,6 +45,7 @@ pub(super) fn replay(dir: &Path, end: Offset) -> Result<Replayed, MetadataError>
         loader,
         snapshots,
         bytes: 0,
+        topics_deleted: BTreeSet::new(),
         next,
     };
     for name in segments_from(&names, next) {
@@ -135,7 +139,9 @@ impl Replayed {
                 });
             }
             for decoded in decode_batches(batch.bytes)? {
-                self.loader.apply(&decoded)?;
+                let changes = self.loader.apply(&decoded)?;
+                let deleted = changes.topics_deleted.into_keys();
+                self.topics_deleted.extend(deleted);
             }
             self.next = last + 1;
             self.bytes += batch.bytes.len() as u64;
@@ -150,7 +156,9 @@ mod tests {
     use crate::metadata::{MetadataImage, Position, encode_batches, encode_snapshot};
     use crate::model::Uuid;
     use crate::protocol::message::metadata_record::MetadataRecord;
-    use crate::protocol::message::metadata_record::topic::{RemoveTopicRecord, TopicRecord};
+    use crate::protocol::message::metadata_record::topic::{
+        PartitionRecord, RemoveTopicRecord, TopicRecord,
+    };
 
     /// Offsets per segment: a topic comes, the one before it goes.
     const SEGMENT_LEN: Offset = 6;
@@ -271,6 +279,38 @@ mod tests {
             let newest = snapshots.last().copied().unwrap_or(0);
             assert_eq!(replayed.bytes == 0, newest == END, "{state}");
         }
+    }
+
+    #[test]
+    fn topics_that_the_batches_delete_are_named() {
+        let topic_id = Uuid::from_random(7);
+        let name = "t".to_owned();
+        let records: [MetadataRecord; 3] = [
+            TopicRecord { name, topic_id }.into(),
+            PartitionRecord {
+                topic_id,
+                replicas: vec![1],
+                isr: vec![1],
+                leader: 1,
+                ..PartitionRecord::default()
+            }
+            .into(),
+            RemoveTopicRecord { topic_id }.into(),
+        ];
+        let mut log = Vec::new();
+        for (base_offset, record) in (0..).zip(records) {
+            let position = Position {
+                base_offset,
+                epoch: 3,
+                now_ms: NOW_MS,
+            };
+            log.extend(encode_batches(&[record], position).unwrap().0);
+        }
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join(format!("{:020}.log", 0)), log).unwrap();
+        let deleted = |end| replay(dir.path(), end).unwrap().topics_deleted;
+        assert_eq!(deleted(2), BTreeSet::new());
+        assert_eq!(deleted(3), BTreeSet::from([topic_id]));
     }
 
     #[test]

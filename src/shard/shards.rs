@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use super::control::{ControlCall, ControlReply, Controlling};
-use super::groups::Moved;
+use super::groups::{GroupFigures, Moved};
 use super::journal_replay::{JournalError, JournalReport};
 use super::message::{
     AppendCall, AppendDone, EpochQuery, GroupFilter, OffsetFound, OffsetQuery, Publication,
@@ -355,6 +355,17 @@ impl Shards {
         Ok((groups, error))
     }
 
+    /// What the coordinators of all cores count.
+    pub async fn group_figures(&self) -> Result<GroupFigures, CoreGone> {
+        let mut all = GroupFigures::default();
+        for core in 0..self.0.core.count() {
+            let pending = self.call(core, ShardCall::GroupFigures);
+            let of_core: Result<_, CoreGone> = expect_reply!(pending, GroupFigures);
+            all.add(&of_core?);
+        }
+        Ok(all)
+    }
+
     fn call(&self, to: CoreId, call: ShardCall) -> Pending {
         if to == self.0.core.id() {
             let (sender, receiver) = oneshot::channel();
@@ -412,6 +423,7 @@ impl Shards {
             ShardCall::ListGroups(filter) => {
                 reply.send(ShardReply::Groups(owned.list_groups(&filter)));
             }
+            ShardCall::GroupFigures => owned.send_group_figures(reply),
             ShardCall::Close => owned.close(self, reply),
         }
     }

@@ -4,8 +4,10 @@
 //!            the partitions, goes. Answered when what it changed is durable; at once if it changed
 //!            nothing. Where the protocol is not offered it is UNSUPPORTED_VERSION, as in Kafka.
 //! Versions:  v1 regular expressions, ids chosen by clients (KIP-1082)
-//! Not done:  regular expressions know ASCII classes only, and see topics that their member may not.
-//!            The rack is kept and not assigned by, as in Kafka
+//! Not done:  regular expressions see topics that their member may not. Of Unicode they know the
+//!            general categories, Latin and Common; one that compiles to more than a MiB is refused.
+//!            The rack is kept and not assigned by, as in Kafka. The members of a group may say 32 MiB
+//!            of themselves in all, then GROUP_MAX_SIZE_REACHED
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -49,13 +51,14 @@ pub(in crate::broker) async fn start(
     };
     let heartbeat = heartbeat(&request, message, fastrand::u128(..));
     let asked = cx.shards.group(Call::ConsumerHeartbeat(group, heartbeat));
-    Ok(Started::Later(Box::pin(async move {
+    Started::with(Box::pin(async move {
         let answer = match asked.await? {
             Ok(answer) => expect_answer!(answer, Answer::ConsumerHeartbeat(answer) => answer),
             Err(code) => ConsumerHeartbeatAnswer::refused(member_id, refusal(code)),
         };
         Ok(Response::encode(&request, &response(answer))?)
-    })))
+    }))
+    .await
 }
 
 fn check(

@@ -4,7 +4,8 @@
 //!            core. Topics that the caller may not alter are TOPIC_AUTHORIZATION_FAILED.
 //!            KAFKA_STORAGE_ERROR for all topics if the disk is full.
 //! Versions:  v2 flexible · v3 throttling (KIP-599)
-//! Not done:  quotas
+//! Not done:  quotas; more partitions for `__consumer_offsets`, whose groups would be looked for
+//!            elsewhere: INVALID_REQUEST
 
 use super::controlled::{ask_controller, take_refused};
 use crate::broker::authorization::{Operation, Resource};

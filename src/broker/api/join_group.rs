@@ -8,7 +8,8 @@
 //! Versions:  v1 rebalance timeout · v4 MEMBER_ID_REQUIRED (KIP-394) · v5 static members (KIP-345)
 //!            · v6 flexible · v7 protocol type (KIP-559) · v8 reason (KIP-800) · v9 skip
 //!            assignment (KIP-814)
-//! Not done:  –
+//! Not done:  the members of a group may say 32 MiB of themselves in all, then GROUP_MAX_SIZE_REACHED;
+//!            of ids that nobody joins with a group keeps 4 MiB, the newest
 
 use std::collections::HashSet;
 use std::rc::Rc;

@@ -5,7 +5,7 @@ use crate::config::setting::{Setting, settings};
 
 pub(super) const ROWS: &[Setting] = settings! {
     "klamm.memory" Size null { AtLeast(67108864) } ReadOnly { Honoured }
-        "Memory of the broker for recent data and requests; by default a quarter of what the host or cgroup has, at most 1 GiB a core.";
+        "Memory of the broker for recent data and requests; by default a quarter of what the host or cgroup has, at most 1 GiB a core. When it is full, the records of consumer groups may take a sixteenth more.";
     "klamm.busy.poll.us" Int "0" { Between(0, 1000) } ReadOnly { Honoured }
         "How long a core that has nothing to do looks for work before it sleeps: lower latency on hosts with cores to spare, for much processor time.";
     "klamm.cores" Text null { NonEmpty } ReadOnly { Honoured }

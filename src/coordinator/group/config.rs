@@ -83,6 +83,16 @@ pub enum MigrationPolicy {
 /// cannot send heartbeats, and may have gone (Kafka's own figure).
 pub const NEW_MEMBER_JOIN_TIMEOUT_MS: i64 = 5 * 60 * 1000;
 
+/// What the members of one group may say of themselves, all together: names, subscriptions, what
+/// they offer. Who would say more is refused with `GROUP_MAX_SIZE_REACHED`.
+///
+/// Kafka bounds each JoinGroup by the size of a request and their number by `group.max.size`, which
+/// is without bound unless it is set. A classic group's record has what was said for the chosen
+/// protocol and must fit into a batch (8 MiB), so that this is four times what a group can work with
+/// that offers one protocol. What a leader assigns is bounded by that batch, too; what the broker
+/// assigns, by the partitions of the topics, each of which one member has.
+pub const MEMBERS_BYTES_MAX: usize = 32 << 20;
+
 /// Regular expressions of a group are not looked up more often (Kafka's own figure).
 pub const REGEX_REFRESH_INTERVAL_MS_MIN: i64 = 10_000;
 

@@ -5,6 +5,7 @@
 //! not take the record.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ops::Bound;
 use std::sync::Arc;
 
 use crate::model::{LeaderEpoch, Offset, ProducerId, TimestampMs, Uuid};
@@ -83,6 +84,38 @@ impl Offsets {
         group: &str,
     ) -> impl Iterator<Item = (&Arc<str>, &BTreeMap<i32, Committed>)> {
         self.groups.get(group).into_iter().flatten()
+    }
+
+    /// What a group has committed, by topic and partition, from a place on.
+    pub fn of_group_from<'a>(
+        &'a self,
+        group: &str,
+        from: Option<&'a (Arc<str>, i32)>,
+    ) -> impl Iterator<Item = (&'a Arc<str>, i32, &'a Committed)> {
+        let topics = self.groups.get(group).into_iter();
+        let topics = topics.flat_map(move |topics| {
+            let first = from.map_or(Bound::Unbounded, |(topic, _)| Bound::Included(&**topic));
+            topics.range::<str, _>((first, Bound::Unbounded))
+        });
+        topics.flat_map(move |(topic, partitions)| {
+            let first = from.filter(|(first, _)| first == topic);
+            let first = first.map_or(i32::MIN, |(_, partition)| *partition);
+            let partitions = partitions.range(first..);
+            partitions.map(move |(partition, committed)| (topic, *partition, committed))
+        })
+    }
+
+    /// What open transactions have committed for a group.
+    pub fn pending_of_group(
+        &self,
+        group: &str,
+    ) -> impl Iterator<Item = (&Arc<str>, i32, &Committed)> {
+        let open = self.open.get(group).into_iter().flatten();
+        let pending = open.filter_map(move |producer| self.pending.get(producer)?.get(group));
+        pending.flatten().flat_map(|(topic, partitions)| {
+            let partitions = partitions.iter();
+            partitions.map(move |(partition, pending)| (topic, *partition, pending))
+        })
     }
 
     /// Whether a transaction that is still open has committed an offset of this partition.

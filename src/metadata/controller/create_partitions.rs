@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::assignment::invalid_assignment;
 use super::error::{ApiError, code_and_message, too_many_records};
 use super::{Controller, Outcome, TopicOperation};
+use crate::metadata::CONSUMER_OFFSETS;
 use crate::metadata::batches::RECORDS_PER_OPERATION_MAX;
 use crate::metadata::image::{PartitionImage, TopicImage};
 use crate::model::PartitionId;
@@ -68,6 +69,7 @@ impl Controller<'_> {
             existing.ok_or_else(|| ApiError::bare(ErrorCode::UnknownTopicOrPartition))?;
         let before = existing.partitions.len() as i32;
         check_count(topic, before)?;
+        check_is_not_of_groups(topic, before)?;
         let partitions = self.placed(topic, existing, before)?;
         let topic_id = existing.id;
         let record = |(index, partition): (i32, PartitionImage)| {
@@ -122,6 +124,20 @@ fn check_count(topic: &CreatePartitionsTopic, before: i32) -> Result<(), ApiErro
         return Ok(());
     };
     Err(ApiError::new(ErrorCode::InvalidPartitions, message))
+}
+
+/// A group is found by its name's hash modulo the number of partitions: with another number most
+/// would be looked for where their offsets are not. Kafka grants it, goes on with the old number until
+/// it restarts, and then loses them.
+fn check_is_not_of_groups(topic: &CreatePartitionsTopic, before: i32) -> Result<(), ApiError> {
+    if topic.name != CONSUMER_OFFSETS {
+        return Ok(());
+    }
+    Err(ApiError::invalid_request(format!(
+        "{CONSUMER_OFFSETS} has {before} partitions for as long as it exists: groups are found by \
+         that number, and would lose their offsets. Set offsets.topic.num.partitions before the \
+         first group comes."
+    )))
 }
 
 fn answer(name: &str, result: &Result<(), ApiError>) -> CreatePartitionsTopicResult {

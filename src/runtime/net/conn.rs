@@ -4,7 +4,7 @@ use super::super::core::Core;
 use super::super::stats::Counters;
 use super::readiness::Registered;
 use super::receive_area::ReceiveArea;
-use super::send::{Slice, send_all};
+use super::send::{Slice, send_all, send_at_once};
 use crate::sys::arena::{Chunk, ChunkMut};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::future::poll_fn;
@@ -131,6 +131,15 @@ impl Conn {
     /// shorter than its slice says; those of `send(2)`. What was sent is then not known: close.
     pub async fn send(&self, slices: Vec<Slice>, stall_max: Duration) -> io::Result<()> {
         send_all(self, slices, stall_max.max(Duration::from_millis(1))).await
+    }
+
+    /// Sends what the socket takes at once and gives the rest, for [`Conn::send`]; of slices with a
+    /// file among them nothing. Not while somebody sends.
+    ///
+    /// # Errors
+    /// Those of `send(2)`: the connection is over.
+    pub fn send_at_once(&self, slices: Vec<Slice>) -> io::Result<Vec<Slice>> {
+        send_at_once(self, slices)
     }
 
     /// Ends both directions; whoever receives gets the end, whoever sends an error.

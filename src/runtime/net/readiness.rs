@@ -13,6 +13,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 /// Edges taken by one call.
 const EVENTS_AT_ONCE: usize = 256;
@@ -92,29 +93,40 @@ impl Readiness {
 
     /// Takes the edges that are there and wakes who waits for them; whether there were any.
     pub(in super::super) fn take_edges(&self) -> bool {
-        let mut any = false;
-        loop {
-            let mut events = self.set.events.borrow_mut();
-            events.clear();
-            let now = Timespec::default();
-            let buffer = rustix::buffer::spare_capacity(&mut *events);
-            let taken = match epoll::wait(&self.set.epoll, buffer, Some(&now)) {
-                Ok(taken) => taken,
-                // What is there is there in the next round too.
-                Err(Errno::INTR) => 0,
-                Err(error) => panic!("a set of sockets that worked at the start fails: {error}"),
-            };
-            for event in events.iter() {
-                let edges = self.set.sockets.borrow().find(event.data.u64());
-                if let Some(edges) = edges {
-                    edges.on_event(event.flags);
-                }
-            }
-            any |= taken > 0;
-            if taken < EVENTS_AT_ONCE {
-                return any;
+        let first = self.take_some(&Timespec::default());
+        let mut taken = first;
+        while taken == EVENTS_AT_ONCE {
+            taken = self.take_some(&Timespec::default());
+        }
+        first > 0
+    }
+
+    /// Sleeps until there is an edge, at most for `time`, takes what is there and wakes who waits
+    /// for it.
+    pub(in super::super) fn wait(&self, time: Duration) {
+        let time = Timespec::try_from(time).expect("a sleep ends with the next visit");
+        if self.take_some(&time) == EVENTS_AT_ONCE {
+            self.take_edges();
+        }
+    }
+
+    fn take_some(&self, wait: &Timespec) -> usize {
+        let mut events = self.set.events.borrow_mut();
+        events.clear();
+        let buffer = rustix::buffer::spare_capacity(&mut *events);
+        let taken = match epoll::wait(&self.set.epoll, buffer, Some(wait)) {
+            Ok(taken) => taken,
+            // What is there is there in the next round too.
+            Err(Errno::INTR) => 0,
+            Err(error) => panic!("a set of sockets that worked at the start fails: {error}"),
+        };
+        for event in events.iter() {
+            let edges = self.set.sockets.borrow().find(event.data.u64());
+            if let Some(edges) = edges {
+                edges.on_event(event.flags);
             }
         }
+        taken
     }
 }
 

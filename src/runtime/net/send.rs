@@ -79,6 +79,29 @@ pub(super) async fn send_all(
     Ok(())
 }
 
+/// Sends what the socket takes at once of slices in memory and gives the rest; where one is of a
+/// file, all of them.
+pub(super) fn send_at_once(conn: &Conn, mut slices: Vec<Slice>) -> io::Result<Vec<Slice>> {
+    slices.retain(|slice| !slice.is_empty());
+    if slices.is_empty() || slices.iter().any(|slice| slice.bytes().is_none()) {
+        return Ok(slices);
+    }
+    let mut rest = Rest {
+        slices,
+        first: 0,
+        sent: 0,
+    };
+    let (parts, more) = rest.memory();
+    let sent = match conn.with_socket(|socket| sys::net::send_vectored(socket, &parts, more)) {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
+        other => other?,
+    };
+    Counters::add(&conn.core().inner.counters.sent_bytes, sent as u64);
+    rest.advance(sent);
+    Ok(rest.into_slices())
+}
+
 /// What has not been sent; no slice is empty.
 struct Rest {
     slices: Vec<Slice>,
@@ -105,6 +128,14 @@ impl Rest {
             .and_then(Slice::bytes)
             .unwrap_or_default();
         &bytes[self.sent.min(bytes.len())..]
+    }
+
+    fn into_slices(mut self) -> Vec<Slice> {
+        self.slices.drain(..self.first);
+        if let Some(first) = self.slices.first_mut() {
+            first.skip(self.sent);
+        }
+        self.slices
     }
 
     fn advance(&mut self, mut count: usize) {
@@ -134,6 +165,15 @@ impl Slice {
             Self::Head(bytes) => Some(bytes),
             Self::Chunk(chunk) => Some(chunk),
             Self::File { .. } => None,
+        }
+    }
+
+    /// Leaves the beginning of bytes in memory away.
+    fn skip(&mut self, count: usize) {
+        match self {
+            Self::Head(bytes) => drop(bytes.split_to(count)),
+            Self::Chunk(chunk) => *chunk = chunk.slice(count..chunk.len()),
+            Self::File { .. } => assert_eq!(count, 0, "a file is not sent with memory"),
         }
     }
 

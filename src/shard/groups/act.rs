@@ -139,7 +139,12 @@ impl Owned {
     }
 
     /// Appends a write as one batch; the offset of its first record.
-    fn append_group_records(
+    ///
+    /// It cannot wait for memory, because nothing may be asked of the coordinator before the write is
+    /// taken or refused. So it may use the arena's reserve, a sixteenth of the core's memory: that
+    /// holds what groups write in the time in which a flush frees producers' memory. Only what does
+    /// not fit into that either is refused, with an error upon which clients try again.
+    pub(super) fn append_group_records(
         &self,
         partition: PartitionId,
         write: &Write,
@@ -162,7 +167,7 @@ impl Owned {
         };
         let reply = ReplyTo::Coordinator(self.groups.moved.clone(), partition);
         let ticket = AppendTicket::alone(reply);
-        match state.append_batch(&mut batch, Some(Promise::Committed), &ticket) {
+        match state.append_own_batch(&mut batch, Some(Promise::Committed), &ticket) {
             Ok(None) => {}
             // Nothing is committed at once but a duplicate, which our batches never are.
             Ok(Some(_)) => unreachable!("a new batch is committed by a later flush"),
@@ -192,5 +197,125 @@ fn code_of(error: PartitionError) -> ErrorCode {
         | PartitionError::OffsetOutOfRange
         | PartitionError::OutOfOrderSequence
         | PartitionError::InvalidProducerEpoch => ErrorCode::UnknownServerError,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::collections::BTreeSet;
+    use std::rc::Rc;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::coordinator::group::coordinator::{Call, CommitRequest, OffsetToCommit};
+    use crate::coordinator::group::record::GroupRecord;
+    use crate::log::{DataDir, Log, LogConfig};
+    use crate::model::{TopicPartition, Uuid};
+    use crate::partition::{CommitRule, Partition};
+    use crate::protocol::message::group_record::offset::{OffsetCommitKey, OffsetCommitValue};
+    use crate::runtime::sync::{Notify, Semaphore};
+    use crate::runtime::{Core, CoreOptions, block_on_one_core};
+    use crate::shard::Shard;
+
+    /// A shard with one partition, which coordinates groups; nothing is flushed.
+    fn coordinating(core: &Core) -> (Owned, PartitionId) {
+        let dir = DataDir::new(core.clone(), "nowhere".into(), 8);
+        let mut shard = Shard::new(core.clone(), dir.clone(), Arc::default());
+        let name = TopicPartition {
+            topic: "__consumer_offsets".into(),
+            partition: 0,
+        };
+        let log = Log::new(
+            dir.path(),
+            name,
+            Uuid::ZERO,
+            Arc::new(LogConfig::default()),
+            0,
+        );
+        let id = log.partition();
+        let leads = Partition::lead(log, 0, CommitRule::Durable);
+        shard.partitions.insert(id, leads);
+        let owned = Owned {
+            state: Rc::new(RefCell::new(shard)),
+            flush_wanted: Rc::new(Notify::new()),
+            journal_wanted: Rc::new(Notify::new()),
+            destage_wanted: Rc::new(Notify::new()),
+            groups: Rc::default(),
+            points_file: Semaphore::new(1),
+            core: core.clone(),
+            dir,
+        };
+        let coordinator = Coordinator::new(Default::default());
+        let host = Host::Ready(Box::new(coordinator));
+        owned.groups.hosted.borrow_mut().hosts.insert(id, host);
+        (owned, id)
+    }
+
+    fn commit() -> Call {
+        Call::Commit(CommitRequest {
+            group: "g".into(),
+            member_id: "".into(),
+            instance_id: None,
+            generation: -1,
+            knows_new_errors: false,
+            retention_ms: None,
+            offsets: vec![OffsetToCommit {
+                topic: "t".into(),
+                topic_id: Uuid::ZERO,
+                partition: 0,
+                offset: 7,
+                leader_epoch: -1,
+                metadata: None,
+            }],
+        })
+    }
+
+    /// It is written before anybody can ask.
+    #[test]
+    fn what_a_load_lets_go_is_written() {
+        block_on_one_core(CoreOptions::default(), async |core| {
+            let (owned, id) = coordinating(&core);
+            let key = OffsetCommitKey {
+                group: "g".to_owned(),
+                topic: "gone".to_owned(),
+                partition: 0,
+            };
+            let value = Some(OffsetCommitValue::default());
+            let mut loaded = Coordinator::new(Default::default());
+            loaded.load(0, -1, &GroupRecord::OffsetCommit { key, value }, 0);
+            owned.forget_lost(id, &mut loaded, &BTreeSet::new()).await;
+            assert_eq!(loaded.figures().offsets, 0);
+            assert_eq!(owned.state.borrow().partitions[&id].log().log_end(), 1);
+        });
+    }
+
+    /// Producers had filled the core's memory, and commits were refused until a flush had freed
+    /// some.
+    #[test]
+    fn groups_write_while_the_memory_is_full() {
+        block_on_one_core(CoreOptions::default(), async |core| {
+            let (owned, id) = coordinating(&core);
+            let fill = |bytes: usize| std::iter::from_fn(move || Some(bytes));
+            let sizes = fill(1 << 20).take(1 << 10).chain(fill(1).take(1 << 10));
+            let _full: Vec<_> = sizes
+                .flat_map(|bytes| core.arena().allocate(bytes))
+                .collect();
+            assert_eq!(core.arena().free_bytes(), 0);
+            for count in 1..=1_000 {
+                let mut hosted = owned.groups.hosted.borrow_mut();
+                let ticket = hosted.await_answer(ReplyTo::Nobody);
+                drop(hosted);
+                owned.act(id, |coordinator, topics, now_ms| {
+                    coordinator.call(ticket, commit(), topics, now_ms)
+                });
+                let state = owned.state.borrow();
+                assert_eq!(
+                    state.partitions[&id].log().log_end(),
+                    count,
+                    "it was refused"
+                );
+            }
+        });
     }
 }

@@ -1,16 +1,21 @@
 //! A coordinator's state from its partition's log, in stretches, beside everything else the core
 //! does.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
+use std::ops::Range;
+use std::sync::Arc;
 
 use super::super::group_config::group_config;
 use super::super::message::{ReadData, ReadRequest};
 use super::super::{CoreGone, Owned, Shards};
 use super::Host;
-use crate::coordinator::group::coordinator::Coordinator;
+use super::figures::LOAD_SLOW;
+use super::topics::ImageTopics;
+use crate::coordinator::group::coordinator::{Coordinator, Walk};
 use crate::coordinator::group::offsets::NO_PRODUCER;
 use crate::coordinator::group::record::{Decoded, GroupRecord, RecordError};
-use crate::model::{Offset, PartitionId};
+use crate::metadata::Changes;
+use crate::model::{Offset, PartitionId, Uuid};
 use crate::partition::PartitionError;
 use crate::protocol::record::{
     Batch, BatchError, BatchHeader, Batches, Codec, CompressionError, ControlRecord, Records,
@@ -56,7 +61,12 @@ struct Loaded {
 impl Owned {
     /// Takes up the coordinator of a partition that this core leads. One without records answers
     /// at once.
-    pub(super) fn host_group(&self, shards: &Shards, partition: PartitionId) {
+    pub(super) fn host_group(
+        &self,
+        shards: &Shards,
+        partition: PartitionId,
+        changes: Arc<Changes>,
+    ) {
         let coordinator = {
             let state = self.state.borrow();
             Coordinator::new(group_config(&state.config, &state.image))
@@ -76,10 +86,14 @@ impl Owned {
         let deleted = HashSet::new();
         hosted.hosts.insert(partition, Host::Loading { deleted });
         let (owned, shards) = (self.clone(), shards.clone());
+        let begun = self.core.monotonic();
+        self.groups.loads.borrow_mut().begin(begun);
         self.core.spawn(async move {
+            let deleted = &changes.topics_deleted_before;
             owned
-                .load(&shards, partition, coordinator, start..end)
+                .load(&shards, partition, coordinator, start..end, deleted)
                 .await;
+            owned.on_loaded(begun);
         });
     }
 
@@ -88,19 +102,27 @@ impl Owned {
         shards: &Shards,
         partition: PartitionId,
         mut coordinator: Coordinator,
-        range: std::ops::Range<Offset>,
+        range: Range<Offset>,
+        deleted_before: &BTreeSet<Uuid>,
     ) {
         let begun = self.core.monotonic();
         let loaded = self.read_groups(shards, partition, &mut coordinator, range);
         let host = match loaded.await {
             Ok(loaded) => {
-                log::debug!(
-                    "{partition}: {} records of groups ({} bytes, {} of unknown kinds) in {:.1?}",
+                let took = begun.elapsed();
+                let level = match took > LOAD_SLOW {
+                    true => log::Level::Info,
+                    false => log::Level::Debug,
+                };
+                log::log!(
+                    level,
+                    "{partition}: {} records of groups ({} bytes, {} of unknown kinds) in {took:.1?}",
                     loaded.records,
                     loaded.bytes,
                     loaded.unknown,
-                    begun.elapsed()
                 );
+                self.forget_lost(partition, &mut coordinator, deleted_before)
+                    .await;
                 Host::Ready(Box::new(coordinator))
             }
             Err(error) => {
@@ -124,12 +146,48 @@ impl Owned {
         });
     }
 
+    /// Lets go offsets of topics that are not there any more, before anybody can ask for them. The
+    /// metadata that is asked is whole: the first that a core takes is of the end of its log.
+    pub(super) async fn forget_lost(
+        &self,
+        partition: PartitionId,
+        coordinator: &mut Coordinator,
+        deleted: &BTreeSet<Uuid>,
+    ) {
+        let (mut walk, mut count) = (Some(Walk::default()), 0);
+        while let Some(from) = walk.take() {
+            let image = self.state.borrow().image.clone();
+            let (turn, next) = coordinator.forget_lost(&from, &ImageTopics(&image), deleted);
+            for write in turn.writes {
+                let now_ms = self.core.now_ms();
+                match self.append_group_records(partition, &write) {
+                    Ok(base) => {
+                        count += write.records.len();
+                        coordinator.appended(write, base, now_ms);
+                    }
+                    Err(error) => {
+                        // They stay until the next start.
+                        log::error!("{partition}: offsets of topics that are gone stay: {error:?}");
+                        let refused = coordinator.refused(write, error, now_ms);
+                        assert!(refused.answers.is_empty(), "nobody could ask anything yet");
+                        return;
+                    }
+                }
+            }
+            walk = next;
+            self.core.breathe().await;
+        }
+        if count > 0 {
+            log::info!("{partition}: let {count} offsets of topics go that are gone");
+        }
+    }
+
     async fn read_groups(
         &self,
         shards: &Shards,
         partition: PartitionId,
         coordinator: &mut Coordinator,
-        range: std::ops::Range<Offset>,
+        range: Range<Offset>,
     ) -> Result<Loaded, LoadError> {
         let mut loaded = Loaded::default();
         let mut offset = range.start;

@@ -15,11 +15,13 @@
 //! - [`act`]: the step, its appends and its answers.
 //! - [`batch`]: records as a batch of the log.
 //! - [`load`]: a coordinator from its partition's log.
+//! - [`figures`]: what they count.
 //! - [`topics`]: the metadata as coordinators see it.
 //! - [`upkeep`]: the tasks of the core, and what metadata changes.
 
 mod act;
 mod batch;
+mod figures;
 mod load;
 mod topics;
 mod upkeep;
@@ -30,6 +32,8 @@ use std::future::Future;
 use std::rc::Rc;
 use std::sync::Arc;
 
+pub use figures::GroupFigures;
+
 use super::message::{GroupFilter, ShardReply};
 use super::shards::ReplyTo;
 use super::{CoreGone, Owned, Shards};
@@ -39,12 +43,14 @@ use crate::metadata::{CONSUMER_OFFSETS, MetadataImage};
 use crate::model::{PartitionId, PartitionMap, PartitionSet, TimestampMs};
 use crate::protocol::error_code::ErrorCode;
 use crate::runtime::sync::Notify;
+use figures::Loads;
 
 /// The coordinators of a core, with what its tasks wait for.
 #[derive(Default)]
 pub(super) struct Groups {
     hosted: RefCell<Hosted>,
     moved: Rc<Moved>,
+    loads: RefCell<Loads>,
     /// When the core looks at deadlines next.
     alarm: Cell<Option<TimestampMs>>,
     /// There is an earlier deadline.

@@ -9,6 +9,7 @@ use super::super::group_config::{group_config, group_overrides, overrides_of};
 use super::super::message::Publication;
 use super::super::{Owned, Shards};
 use super::{Host, Hosted, coordinator_partition};
+use crate::coordinator::group::coordinator::Walk;
 use crate::metadata::{CONSUMER_OFFSETS, Changes, ConfigResource, MetadataImage, ResourceType};
 use crate::model::{PartitionId, TimestampMs};
 
@@ -92,11 +93,21 @@ impl Owned {
             self.core.sleep(Duration::from_millis(interval)).await;
             let partitions = self.groups.hosted.borrow().partitions();
             for partition in partitions {
-                self.act(partition, |coordinator, _, now_ms| {
-                    coordinator.expire(now_ms)
-                });
-                self.core.breathe().await;
+                self.expire_of(partition).await;
             }
+        }
+    }
+
+    /// One coordinator's, in stretches with everything else in between.
+    async fn expire_of(&self, partition: PartitionId) {
+        let mut walk = Some(Walk::default());
+        while let Some(from) = walk.take() {
+            self.act(partition, |coordinator, _, now_ms| {
+                let (turn, next) = coordinator.expire(&from, now_ms);
+                walk = next;
+                turn
+            });
+            self.core.breathe().await;
         }
     }
 
@@ -116,7 +127,7 @@ impl Owned {
         }
         if !changes.partitions_created.is_empty() {
             for partition in self.unhosted(image) {
-                self.host_group(shards, partition);
+                self.host_group(shards, partition, changes.clone());
             }
         }
         let of_groups = |resource: &ConfigResource| {
@@ -206,6 +217,7 @@ impl Owned {
 
     /// Gives all coordinators up: the core closes. Members are told to look for another.
     pub(in super::super) fn unload_groups(&self) {
+        self.sum_up_groups();
         let partitions = self.groups.hosted.borrow().partitions();
         for partition in partitions {
             self.act(partition, |coordinator, _, now_ms| {
@@ -218,7 +230,7 @@ impl Owned {
 }
 
 impl Hosted {
-    fn partitions(&self) -> Vec<PartitionId> {
+    pub(super) fn partitions(&self) -> Vec<PartitionId> {
         self.hosts.keys().copied().collect()
     }
 

@@ -9,7 +9,7 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicIsize, AtomicU32, AtomicU64, Ordering, fence};
 
 /// Address space per byte of budget; see the module's comment.
-const ADDRESS_SPACE_FACTOR: usize = 2;
+pub(super) const ADDRESS_SPACE_FACTOR: usize = 2;
 /// Physical memory is counted and given back in units of so many pages (256 KiB).
 const GRANULE_PAGES: usize = 64;
 const GRANULE_ORDER: usize = GRANULE_PAGES.trailing_zeros() as usize;
@@ -113,16 +113,17 @@ impl Shared {
         self.budget_pages
     }
 
-    /// A block of at least `bytes`: its first page and its pages, with one reference.
+    /// A block of at least `bytes`: its first page and its pages, with one reference; `None` if more
+    /// than `limit_pages` would be used.
     ///
     /// # Safety
     /// On the owner's thread only.
-    pub(super) unsafe fn allocate(&self, bytes: usize) -> Option<(u32, usize)> {
+    pub(super) unsafe fn allocate(&self, bytes: usize, limit_pages: usize) -> Option<(u32, usize)> {
         // SAFETY: the owner's thread, and no other borrow of `local` is alive (see `local`).
         let local = unsafe { self.local() };
         self.take_back(local);
         let pages = Buddy::rounded(bytes.div_ceil(PAGE_BYTES).max(1));
-        if pages > self.budget_pages - local.used_pages {
+        if pages > limit_pages.saturating_sub(local.used_pages) {
             return None;
         }
         let first = local.buddy.take(pages)?;

@@ -40,6 +40,20 @@ fn the_budget_is_a_bound_and_comes_back() {
 }
 
 #[test]
+fn the_reserve_is_for_who_may_use_it_and_a_bound_too() {
+    let arena = Arena::new(32 * MIB).expect("an arena");
+    let own = arena.with_reserve();
+    let _full = arena.allocate(32 * MIB).expect("room");
+    assert!(arena.allocate_least(1).is_none());
+    assert!(own.allocate(1).is_none(), "only what cannot do with less");
+    let reserved: Vec<_> = std::iter::from_fn(|| own.allocate_least(PAGE_BYTES)).collect();
+    assert_eq!(reserved.len() * PAGE_BYTES, own.reserve_bytes());
+    assert_eq!((own.reserve_bytes(), own.free_bytes()), (2 * MIB, 0));
+    drop(reserved);
+    assert_eq!(arena.used_bytes(), 32 * MIB);
+}
+
+#[test]
 fn long_lived_small_chunks_do_not_stop_a_large_one() {
     let arena = Arena::new(256 * MIB).expect("an arena");
     let mut random = fastrand::Rng::with_seed(11);

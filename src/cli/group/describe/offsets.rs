@@ -73,6 +73,8 @@ impl Row<'_> {
 struct Total {
     lag: i64,
     partitions: usize,
+    /// Partitions with a committed offset.
+    committed: usize,
     /// Partitions whose lag is not known, and not in the sum.
     unknown: usize,
 }
@@ -85,14 +87,15 @@ impl Total {
                 .iter()
                 .fold(0, |sum: i64, lag| sum.saturating_add(*lag)),
             partitions: rows.len(),
+            committed: rows.iter().filter(|row| row.committed.is_some()).count(),
             unknown: rows.len() - lags.len(),
         }
     }
 
     fn line(&self) -> String {
         format!(
-            "  total lag={} partitions={} unknown={}",
-            self.lag, self.partitions, self.unknown
+            "  total lag={} partitions={} unknown={} committed={}",
+            self.lag, self.partitions, self.unknown, self.committed
         )
     }
 }
@@ -209,7 +212,7 @@ mod tests {
         );
         assert_eq!(
             Total::of(&rows).line(),
-            "  total lag=7 partitions=3 unknown=2"
+            "  total lag=7 partitions=3 unknown=2 committed=2"
         );
     }
 

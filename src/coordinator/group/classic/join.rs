@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::super::answer::{Answer, JoinAnswer, Ticket};
-use super::super::config::NEW_MEMBER_JOIN_TIMEOUT_MS;
+use super::super::config::{MEMBERS_BYTES_MAX, NEW_MEMBER_JOIN_TIMEOUT_MS};
 use super::super::effects::{Append, Before, Cx, Replacement};
+use super::member::{names_bytes, protocols_bytes};
 use super::{Group, Member, Protocol, State, answer_sync, put_off};
 use crate::coordinator::group::answer::SyncAnswer;
 use crate::protocol::error_code::ErrorCode;
@@ -56,6 +57,10 @@ impl Group {
             refuse(ticket, id, ErrorCode::InconsistentGroupProtocol, cx);
             return Append::Nothing;
         }
+        if !self.has_memory_for(&request) {
+            refuse(ticket, id, ErrorCode::GroupMaxSizeReached, cx);
+            return Append::Nothing;
+        }
         match (id.is_empty(), &request.instance_id) {
             (true, Some(instance_id)) => match self.static_members.get(instance_id).cloned() {
                 Some(old_id) => self.replace(old_id, ticket, request, cx),
@@ -64,11 +69,11 @@ impl Group {
             (true, None) if request.must_know_its_id => self.give_id(ticket, &request, cx),
             (true, None) => self.add(request.new_member_id.clone(), ticket, request, cx),
             // Static members are never told to come back with an id.
-            (false, Some(_)) if self.pending_joins.contains_key(&id) => {
+            (false, Some(_)) if self.pending_joins.contains(&id) => {
                 refuse(ticket, id, ErrorCode::UnknownServerError, cx);
                 Append::Nothing
             }
-            (false, _) if self.pending_joins.contains_key(&id) => {
+            (false, _) if self.pending_joins.contains(&id) => {
                 self.remove_pending_join(&id, cx);
                 self.add(id, ticket, request, cx)
             }
@@ -90,12 +95,42 @@ impl Group {
         }
     }
 
+    /// Whether the group can hold what a member says; what it said before goes.
+    fn has_memory_for(&self, request: &JoinRequest) -> bool {
+        let before = self.members.get(self.known_id(request));
+        let before = before.map_or(0, |member| {
+            protocols_bytes(&member.protocols) + member.names_bytes()
+        });
+        let bytes = self.said_bytes - before + request.said_bytes();
+        let fits = bytes <= MEMBERS_BYTES_MAX;
+        if !fits {
+            log::warn!(
+                "group {}: turns {} away: with it the members' subscriptions have {bytes} bytes, and \
+                 {MEMBERS_BYTES_MAX} may be; split the group, or have its members offer less",
+                self.id,
+                request.client_id
+            );
+        }
+        fits
+    }
+
+    /// The id under which who joins is in the group, if it is.
+    fn known_id<'a>(&'a self, request: &'a JoinRequest) -> &'a str {
+        let instance_id = request.instance_id.as_ref();
+        let is_back = instance_id.filter(|_| request.member_id.is_empty());
+        let id = is_back.and_then(|instance_id| self.static_members.get(instance_id));
+        id.unwrap_or(&request.member_id)
+    }
+
     fn give_id(&mut self, ticket: Ticket, request: &JoinRequest, cx: &mut Cx<'_>) -> Append {
         let id = request.new_member_id.clone();
         let timer = cx.session_timer(&self.id, &id);
         let deadline = cx.now + i64::from(request.session_timeout_ms);
         cx.timers.set(timer, deadline);
-        self.pending_joins.insert(id.clone(), timer);
+        self.pending_joins.add(id.clone(), timer);
+        while let Some(session) = self.pending_joins.remove_excess() {
+            cx.timers.remove(session);
+        }
         refuse(ticket, id, ErrorCode::MemberIdRequired, cx);
         Append::Nothing
     }
@@ -309,6 +344,15 @@ impl Group {
         member.rebalance_timeout_ms = before.rebalance_timeout_ms;
         member.session_timeout_ms = before.session_timeout_ms;
         put_off(member, cx);
+    }
+}
+
+impl JoinRequest {
+    /// What the group is to hold of it.
+    fn said_bytes(&self) -> usize {
+        let instance_id = self.instance_id.as_deref();
+        protocols_bytes(&self.protocols)
+            + names_bytes(&self.client_id, &self.client_host, instance_id)
     }
 }
 

@@ -66,7 +66,7 @@ impl Group {
                 None => return ErrorCode::UnknownMemberId,
             }
         };
-        if self.pending_joins.contains_key(&id) {
+        if self.pending_joins.contains(&id) {
             self.remove_pending_join(&id, cx);
             return ErrorCode::None;
         }

@@ -59,8 +59,36 @@ impl Member {
         found.map(|offered| &offered.metadata)
     }
 
+    /// What its names take of the group's memory. Its id, which may change, is counted as made of
+    /// its `client.id`.
+    pub(super) fn names_bytes(&self) -> usize {
+        names_bytes(
+            &self.client_id,
+            &self.client_host,
+            self.instance_id.as_deref(),
+        )
+    }
+
     /// Whether its silence says nothing: it waits for us.
     pub fn is_excused(&self) -> bool {
         !self.is_new && (self.joining.is_some() || self.syncing.is_some())
     }
+}
+
+/// What a member takes besides its texts.
+const MEMBER_BYTES: usize = 512;
+/// What a protocol that is offered takes besides its name and its metadata.
+const PROTOCOL_BYTES: usize = 64;
+
+/// See [`Member::names_bytes`].
+pub(super) fn names_bytes(client_id: &str, client_host: &str, instance_id: Option<&str>) -> usize {
+    let instance_bytes = instance_id.map_or(0, str::len);
+    MEMBER_BYTES + 2 * client_id.len() + client_host.len() + 2 * instance_bytes
+}
+
+/// What offers take of the group's memory.
+pub(super) fn protocols_bytes(protocols: &[Protocol]) -> usize {
+    let each = protocols.iter();
+    each.map(|offered| PROTOCOL_BYTES + offered.name.len() + offered.metadata.len())
+        .sum()
 }

@@ -13,10 +13,13 @@
 //!     └── nobody is left ┘
 //! ```
 
+mod heartbeat;
 mod join;
 mod leave;
 mod member;
+mod pending;
 mod rebalance;
+mod snapshot;
 mod subscription;
 mod sync;
 #[cfg(test)]
@@ -25,18 +28,19 @@ mod tests;
 pub use join::JoinRequest;
 pub use leave::{LeaveRequest, Leaving};
 pub use member::{Member, Protocol};
+pub use snapshot::{MemberSnapshot, Snapshot};
 pub use sync::SyncRequest;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
-
-use bytes::Bytes;
 
 use super::answer::{Answer, JoinAnswer, JoinedMember, SyncAnswer};
 use super::effects::Cx;
 use crate::coordinator::timers::TimerId;
 use crate::model::TimestampMs;
 use crate::protocol::error_code::ErrorCode;
+use member::protocols_bytes;
+use pending::PendingJoins;
 
 /// The protocol type of consumers, whose subscriptions the coordinator understands.
 pub const CONSUMER: &str = "consumer";
@@ -85,13 +89,14 @@ pub struct Group {
     members: BTreeMap<Arc<str>, Member>,
     /// Member ids by instance id.
     static_members: HashMap<Arc<str>, Arc<str>>,
-    /// Ids that were given out and not joined with; with their timers.
-    pending_joins: BTreeMap<Arc<str>, TimerId>,
+    pending_joins: PendingJoins,
     pending_syncs: BTreeSet<Arc<str>>,
     /// Members whose JoinGroup waits.
     joining: usize,
     /// How many members offer a protocol.
     supported: HashMap<Arc<str>, usize>,
+    /// What the members have said, all together.
+    said_bytes: usize,
     /// What consumers subscribe to, if it could be read.
     subscribed: Option<HashSet<Arc<str>>>,
     /// Somebody joined while the first rebalance waits.
@@ -109,44 +114,6 @@ struct InitialDelay {
     remaining_ms: i32,
 }
 
-/// What is in the log of a group: [`Group::snapshot`], [`Group::restored`].
-#[derive(Clone, Debug, PartialEq)]
-pub struct Snapshot {
-    /// As [`Group::generation`].
-    pub generation: i32,
-    /// `None` for a simple group.
-    pub protocol_type: Option<Arc<str>>,
-    /// The chosen protocol.
-    pub protocol_name: Option<Arc<str>>,
-    /// The leader's id.
-    pub leader: Option<Arc<str>>,
-    /// Since when the group is in its state.
-    pub state_since: Option<TimestampMs>,
-    /// Members with their assignments.
-    pub members: Vec<MemberSnapshot>,
-}
-
-/// A member in a [`Snapshot`].
-#[derive(Clone, Debug, PartialEq)]
-pub struct MemberSnapshot {
-    /// Its id.
-    pub id: Arc<str>,
-    /// Of a static member.
-    pub instance_id: Option<Arc<str>>,
-    /// Its `client.id`.
-    pub client_id: Arc<str>,
-    /// Where it joined from.
-    pub client_host: Arc<str>,
-    /// How long it may take to join again.
-    pub rebalance_timeout_ms: i32,
-    /// How long it may be silent.
-    pub session_timeout_ms: i32,
-    /// What it said for the chosen protocol.
-    pub subscription: Bytes,
-    /// What the leader gave it.
-    pub assignment: Bytes,
-}
-
 impl Group {
     /// A new group without members.
     pub fn new(id: Arc<str>, cx: &mut Cx<'_>) -> Self {
@@ -162,10 +129,11 @@ impl Group {
             leader: None,
             members: BTreeMap::new(),
             static_members: HashMap::new(),
-            pending_joins: BTreeMap::new(),
+            pending_joins: PendingJoins::default(),
             pending_syncs: BTreeSet::new(),
             joining: 0,
             supported: HashMap::new(),
+            said_bytes: 0,
             subscribed: None,
             new_member_added: false,
             join_timer,
@@ -174,106 +142,14 @@ impl Group {
         }
     }
 
-    /// A group as the log has it. Sessions are not running: [`Group::resume`].
-    pub fn restored(id: Arc<str>, snapshot: Snapshot, cx: &mut Cx<'_>) -> Self {
-        let mut group = Self::new(id, cx);
-        group.state = match snapshot.members.is_empty() {
-            true => State::Empty,
-            false => State::Stable,
-        };
-        group.state_since = snapshot.state_since;
-        group.generation = snapshot.generation;
-        group.protocol_type = snapshot.protocol_type;
-        group.protocol_name = snapshot.protocol_name;
-        let chosen = group.protocol_name.clone().unwrap_or_else(|| "".into());
-        for member in snapshot.members {
-            if group.has_one_like(&member) {
-                log::error!("group {}: {} is in the log twice", group.id, member.id);
-                continue;
-            }
-            let session = cx.session_timer(&group.id, &member.id);
-            group.insert(Member {
-                id: member.id,
-                instance_id: member.instance_id,
-                client_id: member.client_id,
-                client_host: member.client_host,
-                rebalance_timeout_ms: member.rebalance_timeout_ms,
-                session_timeout_ms: member.session_timeout_ms,
-                protocols: vec![Protocol {
-                    name: chosen.clone(),
-                    metadata: member.subscription,
-                }],
-                assignment: member.assignment,
-                session,
-                is_new: false,
-                joining: None,
-                syncing: None,
-            });
-        }
-        group.leader = snapshot.leader;
-        group.subscribed = group.read_subscriptions();
-        group
-    }
-
-    /// A record that somebody forged may name a member twice.
-    fn has_one_like(&self, member: &MemberSnapshot) -> bool {
-        let instance_id = member.instance_id.as_ref();
-        let is_held = instance_id.is_some_and(|id| self.static_members.contains_key(id));
-        is_held || self.members.contains_key(&member.id)
-    }
-
     /// What the members of a group that was restored offer, where more is known than the log has.
-    pub fn take_offers(&mut self, mut offers: BTreeMap<Arc<str>, Vec<Protocol>>) {
-        self.supported.clear();
-        for member in self.members.values_mut() {
-            if let Some(offered) = offers.remove(&member.id) {
-                member.protocols = offered;
+    pub fn take_offers(&mut self, offers: BTreeMap<Arc<str>, Vec<Protocol>>) {
+        for (id, offered) in offers {
+            if let Some(member) = self.members.get_mut(&id) {
+                let before = std::mem::replace(&mut member.protocols, offered.clone());
+                self.count_protocols(&offered, 1);
+                self.count_protocols(&before, -1);
             }
-        }
-        let all: Vec<_> = self
-            .members
-            .values()
-            .map(|member| member.protocols.clone())
-            .collect();
-        for offered in &all {
-            self.count_protocols(offered, 1);
-        }
-    }
-
-    /// Starts the sessions of a group that was restored, when its coordinator begins to answer.
-    pub fn resume(&mut self, cx: &mut Cx<'_>) {
-        for member in self.members.values() {
-            cx.timers.set(
-                member.session,
-                cx.now + i64::from(member.session_timeout_ms),
-            );
-        }
-    }
-
-    /// What the log is to hold of the group, with its members' assignments as they are.
-    pub fn snapshot(&self) -> Snapshot {
-        self.snapshot_with(|member| member.assignment.clone())
-    }
-
-    fn snapshot_with(&self, assignment: impl Fn(&Member) -> Bytes) -> Snapshot {
-        let chosen = self.protocol_name.as_deref().unwrap_or_default();
-        let members = self.members.values().map(|member| MemberSnapshot {
-            id: member.id.clone(),
-            instance_id: member.instance_id.clone(),
-            client_id: member.client_id.clone(),
-            client_host: member.client_host.clone(),
-            rebalance_timeout_ms: member.rebalance_timeout_ms,
-            session_timeout_ms: member.session_timeout_ms,
-            subscription: member.metadata(chosen).cloned().unwrap_or_default(),
-            assignment: assignment(member),
-        });
-        Snapshot {
-            generation: self.generation,
-            protocol_type: self.protocol_type.clone(),
-            protocol_name: self.protocol_name.clone(),
-            leader: self.leader.clone(),
-            state_since: self.state_since,
-            members: members.collect(),
         }
     }
 
@@ -284,8 +160,8 @@ impl Group {
             answer_join(member, JoinAnswer::refused(member.id.clone(), error), cx);
             answer_sync(member, SyncAnswer::refused(error), cx);
         }
-        for timer in self.pending_joins.values() {
-            cx.timers.remove(*timer);
+        for session in self.pending_joins.sessions() {
+            cx.timers.remove(session);
         }
         cx.timers.remove(self.join_timer);
         cx.timers.remove(self.sync_timer);
@@ -353,91 +229,6 @@ impl Group {
             Some(topics) => topics.contains(topic),
             None => self.has_consumers(),
         }
-    }
-
-    /// Whether a request of a member is from who it says it is.
-    ///
-    /// # Errors
-    /// `UNKNOWN_MEMBER_ID`, and `FENCED_INSTANCE_ID` for a static member that was replaced.
-    pub fn check_member(&self, id: &str, instance_id: Option<&str>) -> Result<(), ErrorCode> {
-        if let Some(instance_id) = instance_id {
-            match self.static_members.get(instance_id) {
-                None => return Err(ErrorCode::UnknownMemberId),
-                Some(current) if **current != *id => return Err(ErrorCode::FencedInstanceId),
-                Some(_) => {}
-            }
-        }
-        match self.members.contains_key(id) {
-            true => Ok(()),
-            false => Err(ErrorCode::UnknownMemberId),
-        }
-    }
-
-    /// A heartbeat.
-    ///
-    /// # Errors
-    /// As [`Group::check_member`]; `ILLEGAL_GENERATION`, and `REBALANCE_IN_PROGRESS` when the
-    /// member is to join again.
-    pub fn heartbeat(
-        &mut self,
-        id: &str,
-        instance_id: Option<&str>,
-        generation: i32,
-        cx: &mut Cx<'_>,
-    ) -> Result<(), ErrorCode> {
-        if self.state == State::Dead {
-            return Err(ErrorCode::CoordinatorNotAvailable);
-        }
-        self.check_member(id, instance_id)?;
-        if generation != self.generation {
-            return Err(ErrorCode::IllegalGeneration);
-        }
-        match self.state {
-            State::Empty | State::Dead => Err(ErrorCode::UnknownMemberId),
-            State::PreparingRebalance => {
-                self.put_off_session(id, cx);
-                Err(ErrorCode::RebalanceInProgress)
-            }
-            State::CompletingRebalance | State::Stable => {
-                self.put_off_session(id, cx);
-                Ok(())
-            }
-        }
-    }
-
-    /// Whether a commit of offsets may be taken, and the session that it keeps alive.
-    ///
-    /// # Errors
-    /// As [`Group::heartbeat`], but that a rebalance that is being prepared does not matter: its
-    /// members commit before they join again.
-    pub fn check_commit(
-        &mut self,
-        id: &str,
-        instance_id: Option<&str>,
-        generation: i32,
-        cx: &mut Cx<'_>,
-    ) -> Result<(), ErrorCode> {
-        match self.state {
-            State::Dead => return Err(ErrorCode::CoordinatorNotAvailable),
-            // From the admin client, or a consumer that assigns itself.
-            State::Empty if generation < 0 => return Ok(()),
-            _ => {}
-        }
-        if generation < 0 && id.is_empty() && instance_id.is_none() {
-            return match self.is_empty() {
-                true => Ok(()),
-                false => Err(ErrorCode::UnknownMemberId),
-            };
-        }
-        self.check_member(id, instance_id)?;
-        if generation != self.generation {
-            return Err(ErrorCode::IllegalGeneration);
-        }
-        if self.state == State::CompletingRebalance {
-            return Err(ErrorCode::RebalanceInProgress);
-        }
-        self.put_off_session(id, cx);
-        Ok(())
     }
 
     fn put_off_session(&mut self, id: &str, cx: &mut Cx<'_>) {
@@ -515,6 +306,7 @@ impl Group {
             assert!(before.is_none(), "an instance id has one member");
         }
         self.count_protocols(&member.protocols, 1);
+        self.said_bytes += member.names_bytes();
         self.joining += usize::from(member.joining.is_some());
         self.leader.get_or_insert_with(|| member.id.clone());
         self.members.insert(member.id.clone(), member);
@@ -525,6 +317,7 @@ impl Group {
         if let Some(member) = self.members.remove(id) {
             cx.timers.remove(member.session);
             self.count_protocols(&member.protocols, -1);
+            self.said_bytes -= member.names_bytes();
             self.joining -= usize::from(member.joining.is_some());
             if let Some(instance_id) = &member.instance_id {
                 self.static_members.remove(instance_id);
@@ -538,12 +331,15 @@ impl Group {
     }
 
     fn remove_pending_join(&mut self, id: &str, cx: &mut Cx<'_>) {
-        if let Some(timer) = self.pending_joins.remove(id) {
-            cx.timers.remove(timer);
+        if let Some(session) = self.pending_joins.remove(id) {
+            cx.timers.remove(session);
         }
     }
 
     fn count_protocols(&mut self, protocols: &[Protocol], by: isize) {
+        let bytes = protocols_bytes(protocols);
+        let said = self.said_bytes.checked_add_signed(by * bytes as isize);
+        self.said_bytes = said.expect("what is said is counted in before it is counted out");
         for protocol in protocols {
             let count = self.supported.entry(protocol.name.clone()).or_default();
             *count = count

@@ -88,7 +88,7 @@ impl Group {
 
     /// A member, or an id that was given out, was silent for too long.
     pub fn on_session_deadline(&mut self, id: &str, cx: &mut Cx<'_>) -> Append {
-        if self.pending_joins.contains_key(id) {
+        if self.pending_joins.contains(id) {
             self.remove_pending_join(id, cx);
             return match self.state == State::PreparingRebalance && self.all_have_joined() {
                 true => self.complete_join(cx),

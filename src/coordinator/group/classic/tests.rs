@@ -447,3 +447,67 @@ fn a_full_group_takes_nobody() {
         "members may"
     );
 }
+
+/// A peer could ask for ids without end, each of 32 KiB.
+#[test]
+fn ids_that_nobody_joins_with_are_forgotten_the_oldest_first() {
+    let mut bench = Bench::new();
+    let mut ids = Vec::new();
+    for number in 0..1_000 {
+        let mut request = bench.request("", &["range"]);
+        request.new_member_id = format!("{number}-{}", "x".repeat(30_000)).into();
+        ids.push(request.new_member_id.clone());
+        bench.join(request);
+    }
+    let join = |bench: &mut Bench, id: &str| {
+        let request = bench.request(id, &["range"]);
+        let ticket = bench.join(request);
+        bench.joined(ticket).map(|told| told.error)
+    };
+    assert_eq!(
+        join(&mut bench, &ids[0]),
+        Some(ErrorCode::UnknownMemberId),
+        "too many came after it"
+    );
+    assert_eq!(join(&mut bench, &ids[999]), None, "it waits");
+    bench.pass(10_000);
+    assert_eq!(
+        join(&mut bench, &ids[998]),
+        Some(ErrorCode::UnknownMemberId),
+        "its session is over"
+    );
+}
+
+/// Each member may say as much as a request holds, and none of that was ever counted together.
+#[test]
+fn a_group_holds_so_much_of_its_members_words_and_no_more() {
+    let mut bench = Bench::new();
+    let mut joins = 0;
+    let refused = loop {
+        let mut request = bench.request("", &["range"]);
+        request.must_know_its_id = false;
+        request.protocols[0].metadata = Bytes::from(vec![0; 1 << 20]);
+        let ticket = bench.join(request);
+        joins += 1;
+        assert!(joins < 100, "there is no bound");
+        if let Some(refused) = bench.joined(ticket) {
+            break refused;
+        }
+    };
+    assert_eq!(refused.error, ErrorCode::GroupMaxSizeReached);
+    assert_eq!(joins, 32, "as much as MEMBERS_BYTES_MAX says");
+    let request = bench.request("", &["range"]);
+    let (id, ticket) = (request.new_member_id.clone(), bench.join(request));
+    assert_eq!(
+        bench.joined(ticket).map(|told| told.error),
+        Some(ErrorCode::MemberIdRequired),
+        "who says little may come"
+    );
+    let mut request = bench.request(&id, &["range"]);
+    request.protocols[0].metadata = Bytes::from(vec![0; 1 << 20]);
+    let ticket = bench.join(request);
+    assert_eq!(
+        bench.joined(ticket).map(|told| told.error),
+        Some(ErrorCode::GroupMaxSizeReached)
+    );
+}

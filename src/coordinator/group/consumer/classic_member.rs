@@ -12,7 +12,7 @@ use bytes::Bytes;
 use super::change::bump;
 use super::group::{ClassicProfile, Group, Member, Profile};
 use super::heartbeat::{
-    Pending, Refused, check_static, put_profile, refused, sorted, take_over, unknown,
+    Pending, Refused, check_memory, check_static, put_profile, refused, sorted, take_over, unknown,
 };
 use super::member::{Held, Progress};
 use super::reconcile::Target;
@@ -38,10 +38,12 @@ pub fn join(
         true => request.new_member_id.clone(),
         false => request.member_id.clone(),
     };
+    let said_before = group.said_bytes();
     let assigned = subscribe(group, &id, is_new, request.instance_id.as_deref(), tx)?;
     let old = group.members().get(&id).map(|member| &member.profile);
     let profile = profile(request, &subscription, old);
     let has_changed = put_profile(group, &id, profile, tx);
+    check_memory(group, said_before)?;
     if has_changed {
         let why = format!("{id} joins by the classic protocol");
         bump(group, &why, topics, tx);

@@ -119,6 +119,8 @@ pub struct Group {
     classic_members: usize,
     /// Members that have not reached the target.
     behind: HashSet<Arc<str>>,
+    /// What the members have said, all together.
+    said_bytes: usize,
 }
 
 impl Group {
@@ -140,6 +142,7 @@ impl Group {
             regex_users: BTreeMap::new(),
             classic_members: 0,
             behind: HashSet::new(),
+            said_bytes: 0,
         }
     }
 
@@ -212,7 +215,12 @@ impl Group {
     /// Whether a topic is subscribed to.
     pub fn subscribes_to(&self, topic: &str) -> bool {
         let named = self.subscribers.contains_key(topic);
-        let found = |resolved: &Resolved| resolved.topics.iter().any(|found| **found == *topic);
+        let found = |resolved: &Resolved| {
+            let found = resolved
+                .topics
+                .binary_search_by(|found| (**found).cmp(topic));
+            found.is_ok()
+        };
         named || self.resolved_regexes().any(found)
     }
 
@@ -242,6 +250,12 @@ impl Group {
         let counts = member.is_some_and(|member| member.profile.is_classic());
         let others = self.members.len() - usize::from(member.is_some());
         self.classic_members - usize::from(counts) == others
+    }
+
+    /// What the members have said of themselves, all together; see
+    /// [`MEMBERS_BYTES_MAX`](crate::coordinator::group::config::MEMBERS_BYTES_MAX).
+    pub fn said_bytes(&self) -> usize {
+        self.said_bytes
     }
 
     /// The members that speak the classic protocol.
@@ -307,13 +321,10 @@ impl Group {
                 self.target_at = value.as_ref().map_or(0, |value| value.assignment_timestamp);
                 self.see_who_is_behind();
             }
-            GroupRecord::ConsumerGroupTargetAssignmentMember { key, value } => {
-                let id = key.member_id.as_str().into();
-                match value {
-                    Some(value) => drop(self.targets.insert(id, stored::target(value).into())),
-                    None => drop(self.targets.remove(&id)),
-                }
-            }
+            GroupRecord::ConsumerGroupTargetAssignmentMember { key, value } => match value {
+                Some(value) => self.set_target(&key.member_id, stored::target(value).into()),
+                None => drop(self.targets.remove(&*key.member_id)),
+            },
             GroupRecord::ConsumerGroupCurrentMemberAssignment { key, value } => {
                 let current = value.as_ref().map_or_else(Current::new, stored::current);
                 self.set_current(&key.member_id, current);
@@ -417,6 +428,17 @@ impl Group {
         self.see_if_behind(&id);
     }
 
+    /// A new target comes for thousands at once: their names are not copied.
+    fn set_target(&mut self, id: &str, target: Arc<TopicPartitions>) {
+        if let Some(before) = self.targets.get_mut(id) {
+            *before = target;
+            return;
+        }
+        let member = self.members.get_key_value(id);
+        let id = member.map_or_else(|| id.into(), |(id, _)| id.clone());
+        self.targets.insert(id, target);
+    }
+
     /// While records are replayed, a partition may be taken by the next before the last lets go:
     /// only who has it may.
     fn release(&mut self, id: &Arc<str>, current: &Current) {
@@ -436,8 +458,14 @@ impl Group {
             count(&mut self.regex_users, regex, more);
         }
         match more {
-            true => self.classic_members += usize::from(profile.is_classic()),
-            false => self.classic_members -= usize::from(profile.is_classic()),
+            true => {
+                self.classic_members += usize::from(profile.is_classic());
+                self.said_bytes += profile.bytes();
+            }
+            false => {
+                self.classic_members -= usize::from(profile.is_classic());
+                self.said_bytes -= profile.bytes();
+            }
         }
         let Some(instance_id) = &profile.instance_id else {
             return;
@@ -472,6 +500,21 @@ impl Profile {
     pub fn is_classic(&self) -> bool {
         self.classic.is_some()
     }
+
+    /// What it takes of the group's memory.
+    fn bytes(&self) -> usize {
+        let of = |text: &Option<Arc<str>>| text.as_deref().map_or(0, str::len);
+        let topics = self.topics.iter().map(|topic| TEXT_BYTES + topic.len());
+        let classic = self.classic.iter().flat_map(|classic| &classic.protocols);
+        let offers = classic.map(|(name, metadata)| TEXT_BYTES + name.len() + metadata.len());
+        let texts = [&self.rack_id, &self.regex, &self.assignor].map(of);
+        MEMBER_BYTES
+            + 2 * self.client_id.len()
+            + self.client_host.len()
+            + 2 * of(&self.instance_id)
+            + texts.iter().sum::<usize>()
+            + topics.chain(offers).sum::<usize>()
+    }
 }
 
 impl Member {
@@ -485,6 +528,11 @@ impl Member {
         self.current.progress == Progress::Unrevoked
     }
 }
+
+/// What a member takes besides its texts.
+const MEMBER_BYTES: usize = 512;
+/// What a text takes besides its letters.
+const TEXT_BYTES: usize = 32;
 
 fn count(counts: &mut BTreeMap<Arc<str>, usize>, name: &Arc<str>, more: bool) {
     let count = counts.entry(name.clone()).or_default();

@@ -17,6 +17,7 @@ use super::stored;
 use super::topics::Topics;
 use super::tx::Tx;
 use crate::coordinator::group::assignor::{Assignor, TopicPartitions};
+use crate::coordinator::group::config::MEMBERS_BYTES_MAX;
 use crate::model::{TimestampMs, Uuid};
 use crate::protocol::error_code::ErrorCode;
 
@@ -180,8 +181,10 @@ pub fn heartbeat(
         let message = format!("the group has as many members as it may have: {members_max}");
         return Err(refused(ErrorCode::GroupMaxSizeReached, message));
     }
+    let said_before = group.said_bytes();
     let assigned = subscribe(group, &request, tx)?;
     let has_changed = update_profile(group, &request, topics, now, tx)?;
+    check_memory(group, said_before)?;
     if has_changed || group.epoch() == 0 {
         let did = match is_in {
             true => "subscribes to something else",
@@ -259,6 +262,24 @@ pub fn leave_for_a_while(group: &mut Group, id: &Arc<str>, tx: &mut Tx) {
 pub fn fence(group: &mut Group, id: &Arc<str>, topics: &dyn Topics, tx: &mut Tx) {
     remove(group, id, tx);
     bump(group, &format!("{id} is gone"), topics, tx);
+}
+
+/// That the group may hold what its members say now; who says no more than before always may.
+///
+/// # Errors
+/// `GROUP_MAX_SIZE_REACHED`.
+pub(super) fn check_memory(group: &Group, said_before: usize) -> Result<(), Refused> {
+    let bytes = group.said_bytes();
+    match bytes <= MEMBERS_BYTES_MAX.max(said_before) {
+        true => Ok(()),
+        false => {
+            let message = format!(
+                "with this the subscriptions of the group's members have {bytes} bytes, and \
+                 {MEMBERS_BYTES_MAX} may be: split the group, or subscribe to less"
+            );
+            Err(refused(ErrorCode::GroupMaxSizeReached, message))
+        }
+    }
 }
 
 /// That an instance id is known, and this member's.

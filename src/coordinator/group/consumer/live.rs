@@ -57,19 +57,23 @@ impl Live {
         }
     }
 
-    /// Gives every member a full session, and time to give up what it was asked for: after a
-    /// start, or when something was taken back.
+    /// Gives every member a full session, and time to give up what it was asked for: after a start.
     pub fn resume(&mut self, session_timeout_ms: i32, cx: &mut Cx<'_>) {
-        let gone = self.deadlines.keys();
-        let gone = gone.filter(|id| !self.group.members().contains_key(*id));
-        let gone: Vec<_> = gone.cloned().collect();
-        for id in &gone {
-            self.forget(id, cx);
-        }
         let ids: Vec<_> = self.group.members().keys().cloned().collect();
         for id in &ids {
-            self.keep_alive(id, session_timeout_ms, cx);
-            self.see_to_revocation(id, cx);
+            self.resume_member(id, session_timeout_ms, cx);
+        }
+    }
+
+    /// The same for one of whom something was taken back; it may not be in the group any more.
+    pub fn resume_member(&mut self, id: &str, session_timeout_ms: i32, cx: &mut Cx<'_>) {
+        match self.group.members().get_key_value(id) {
+            Some((id, _)) => {
+                let id = id.clone();
+                self.keep_alive(&id, session_timeout_ms, cx);
+                self.see_to_revocation(&id, cx);
+            }
+            None => self.forget(id, cx),
         }
     }
 

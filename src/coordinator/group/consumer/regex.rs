@@ -1,9 +1,12 @@
-//! Subscriptions by regular expression, in RE2's syntax as far as topic names go: those are ASCII,
-//! so `\w` and `.` are too, and classes of Unicode (`\p{L}`) are refused.
+//! Subscriptions by regular expression, in RE2's syntax ([`syntax`]). Names of topics are ASCII, and
+//! so is what an expression stands for.
 //!
 //! An expression runs in linear time and is compiled within a bound of memory; what it stands for
 //! is kept in the log, so that a restart assigns the same.
 
+mod syntax;
+
+use std::fmt::Display;
 use std::sync::Arc;
 
 use regex::bytes::{Regex, RegexBuilder};
@@ -24,13 +27,15 @@ const COMPILED_BYTES_MAX: usize = 1 << 20;
 /// # Errors
 /// `INVALID_REGULAR_EXPRESSION`.
 pub fn compile(regex: &str) -> Result<Regex, Refused> {
+    let invalid = |error: &dyn Display| {
+        let message = format!("SubscribedTopicRegex {regex:?} is not valid: {error}");
+        refused(ErrorCode::InvalidRegularExpression, message)
+    };
+    let translated = syntax::translated(regex).map_err(|error| invalid(&error))?;
     // Alone first: what closes a bracket of ours is no expression.
-    build(regex)
-        .and_then(|_| build(&format!("^(?:{regex})$")))
-        .map_err(|error| {
-            let message = format!("SubscribedTopicRegex {regex:?} is not valid: {error}");
-            refused(ErrorCode::InvalidRegularExpression, message)
-        })
+    build(&translated)
+        .and_then(|_| build(&format!("^(?:{translated})$")))
+        .map_err(|error| invalid(&error))
 }
 
 /// Looks an expression up among all topics.
@@ -96,6 +101,48 @@ mod tests {
         );
     }
 
+    /// Each was tried with RE2/J 1.8, as Kafka 4.3 has it.
+    #[test]
+    fn expressions_mean_what_they_mean_to_kafka() {
+        let cases: [(&str, &[&str], &[&str]); 22] = [
+            (r"\Qa.b\E.*", &["a.b", "a.bc"], &["axb"]),
+            (r"\Qa.b", &["a.b"], &["axb"]),
+            (r"\p{L}+", &["orders", "Orders"], &["orders1", ""]),
+            (r"\pL\pN", &["a1"], &["1a", "ab"]),
+            (
+                r"\p{Lu}\p{Ll}+\p{Nd}*",
+                &["Orders12"],
+                &["orders", "ORDERS"],
+            ),
+            (r"(?i)\p{Lu}+", &["orders"], &["orders1"]),
+            (r"\PL+", &["1-2.3"], &["a1"]),
+            (r"\p{^L}+", &["12"], &["ab"]),
+            (r"[\p{L}\p{Pd}_]+", &["a-b_c"], &["a.b"]),
+            (r"[^\p{L}]+", &["1.2"], &["1a"]),
+            (r"\p{Latin}\p{Common}", &["a-"], &["-a"]),
+            (r"[[:alpha:]][[:^alpha:]]", &["a1"], &["aa"]),
+            (r"[a[b]+", &["ab", "ba"], &["c"]),
+            (r"[a&&b]+", &["ab"], &["c"]),
+            (r"[]a]", &["a"], &["b"]),
+            (r"[a-]+", &["a-a"], &["b"]),
+            (r"[+--]", &["-"], &["a"]),
+            (r"a\-b\055c", &["a-b-c"], &["abc"]),
+            (r"\x61\x{62}", &["ab"], &["xa"]),
+            (r"[é-\x{fffff}a]|é", &["a"], &["b"]),
+            (r"[^\é]", &["a", "b"], &["ab"]),
+            (r"a{2}(?U:b+)(?P<n>c)(?<m>d)", &["aabbcd"], &["abcd"]),
+        ];
+        for (regex, some, others) in cases {
+            let compiled = compile(regex).expect(regex);
+            for name in some {
+                assert!(compiled.is_match(name.as_bytes()), "{regex}: {name}");
+            }
+            for name in others {
+                assert!(!compiled.is_match(name.as_bytes()), "{regex}: not {name}");
+            }
+        }
+    }
+
     #[test]
     fn nonsense_is_refused_and_greed_is_bounded() {
         for regex in [
@@ -104,8 +151,26 @@ mod tests {
             "*",
             "(?P<n",
             "(a{1000}){1000}",
+            "a{1001}",
             r"(a)\1",
             "(?=a)",
+            "(?<=a)",
+            "(?x)a",
+            "[a",
+            "[]",
+            "[b-a]",
+            r"\",
+            r"\y",
+            r"\C",
+            r"\u0061",
+            r"\p{Alpha}",
+            r"\p{L",
+            r"\p",
+            r"\xg",
+            r"a\x6",
+            "[[:]",
+            "[[:word",
+            "[[:nonsense:]]",
         ] {
             let error = compile(regex).expect_err(regex);
             assert_eq!(error.code, ErrorCode::InvalidRegularExpression, "{regex}");

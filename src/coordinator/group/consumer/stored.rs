@@ -213,12 +213,15 @@ pub fn current(value: &ConsumerGroupCurrentMemberAssignmentValue) -> Current {
 
 /// Of a record.
 pub fn resolved(value: &ConsumerGroupRegularExpressionValue) -> Resolved {
+    // Kafka writes them in any order.
+    let mut topics: Vec<Arc<str>> = value
+        .topics
+        .iter()
+        .map(|name| name.as_str().into())
+        .collect();
+    topics.sort_unstable();
     Resolved {
-        topics: value
-            .topics
-            .iter()
-            .map(|name| name.as_str().into())
-            .collect(),
+        topics,
         version: value.version,
         at: value.timestamp,
     }

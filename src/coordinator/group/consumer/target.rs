@@ -59,18 +59,18 @@ pub fn install(
     tx: &mut Tx,
 ) {
     let nothing = Arc::new(TopicPartitions::new());
-    let ids: Vec<_> = group.members().keys().cloned().collect();
-    for id in ids {
-        let instance_id = group.members()[&id].profile.instance_id.as_ref();
+    let changed = group.members().iter().filter_map(|(id, member)| {
+        let instance_id = member.profile.instance_id.as_ref();
         let old_id = instance_id.and_then(|instance_id| was_static.get(instance_id));
-        let wanted = assignment.get(&id);
+        let wanted = assignment.get(id);
         let wanted = wanted
             .or_else(|| assignment.get(old_id?))
             .unwrap_or(&nothing);
-        if group.target(&id) != Some(wanted) {
-            let record = stored::target_record(group.id(), &id, Some(wanted));
-            tx.apply(group, record);
-        }
+        (group.target(id) != Some(wanted)).then(|| (id.clone(), wanted.clone()))
+    });
+    for (id, wanted) in changed.collect::<Vec<_>>() {
+        let record = stored::target_record(group.id(), &id, Some(&wanted));
+        tx.apply(group, record);
     }
     let record = stored::target_epoch_record(group.id(), Some((epoch, now)));
     tx.apply(group, record);

@@ -6,7 +6,7 @@ use super::super::answer::{Answer, JoinAnswer, SyncAnswer, Ticket};
 use super::super::classic::{JoinRequest, LeaveRequest, SyncRequest};
 use super::super::effects::Append;
 use super::kinds::Group;
-use super::{Coordinator, Topics, Turn};
+use super::{Coordinator, Then, Topics, Turn};
 use crate::model::TimestampMs;
 use crate::protocol::error_code::ErrorCode;
 
@@ -127,6 +127,7 @@ impl Coordinator {
             return self.leave_consumer_group(ticket, id, request, topics, now, turn);
         }
         let mut answer = Answer::Leave(ErrorCode::UnknownMemberId, Vec::new());
+        let before = turn.writes.len();
         self.with_classic(id, now, turn, |group, cx| match group.leave(request, cx) {
             Ok((codes, append)) => {
                 answer = Answer::Leave(ErrorCode::None, codes);
@@ -137,7 +138,14 @@ impl Coordinator {
                 Append::Nothing
             }
         });
-        turn.answers.push((ticket, answer));
+        match turn.writes[before..].last_mut() {
+            // Nobody is left: who left last hears of it when the log has it, as in Kafka.
+            Some(write) => {
+                assert!(matches!(write.then, Then::Classic(_, Append::Group)));
+                write.then = Then::Answer(ticket, answer);
+            }
+            None => turn.answers.push((ticket, answer)),
+        }
     }
 }
 

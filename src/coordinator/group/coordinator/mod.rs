@@ -39,6 +39,8 @@ pub use reading::{
     NamedTopicPartitions,
 };
 
+pub use upkeep::Walk;
+
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
@@ -243,7 +245,8 @@ impl Coordinator {
     pub fn appended(&mut self, write: Write, base: Offset, now: TimestampMs) {
         let end = base + write.records.len() as Offset;
         self.appended += 1;
-        self.counters.count(&write.records);
+        let was_asked = matches!(write.then, Then::Answer(..));
+        self.counters.count(&write.records, was_asked);
         let undo = match write.undo {
             Some(undo) => undo,
             None => {

@@ -1,6 +1,7 @@
 //! Records into groups, and back: the one place where records change the state, live and while
 //! loading, and where that is undone.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::super::classic;
@@ -229,7 +230,20 @@ impl Coordinator {
         // What is being assigned may be for an epoch that never was.
         live.assigning = None;
         live.regexes_are_stale = true;
-        live.resume(session_timeout_ms, &mut cx);
+        // Thousands of changes may be lost together: each looks at its own members only.
+        let members: BTreeSet<&str> = before.iter().filter_map(member_of).collect();
+        for member in members {
+            live.resume_member(member, session_timeout_ms, &mut cx);
+        }
+    }
+}
+
+/// The member whose deadlines a record is about.
+fn member_of(record: &GroupRecord) -> Option<&str> {
+    match record {
+        GroupRecord::ConsumerGroupMemberMetadata { key, .. } => Some(&key.member_id),
+        GroupRecord::ConsumerGroupCurrentMemberAssignment { key, .. } => Some(&key.member_id),
+        _ => None,
     }
 }
 

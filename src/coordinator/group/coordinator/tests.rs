@@ -2,6 +2,8 @@
 //! loading.
 
 mod bench;
+mod classic;
 mod consumers;
 mod mixed;
 mod model;
+mod upkeep;

@@ -1,6 +1,7 @@
 //! What happens without being asked for: offsets expire, topics go, empty groups with them.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
+use std::ops::Bound;
 use std::sync::Arc;
 
 use super::super::classic::State;
@@ -8,21 +9,119 @@ use super::super::offsets::Committed;
 use super::super::record::GroupRecord;
 use super::super::stored;
 use super::kinds::Group;
-use super::{Coordinator, Then, Turn, Write};
-use crate::model::TimestampMs;
+use super::{Coordinator, Then, Topics, Turn, Write};
+use crate::model::{TimestampMs, Uuid};
 
 /// As many records are put into one batch of upkeep.
 const BATCH_RECORDS_MAX: usize = 500;
 
+/// One stretch of a walk looks at so many groups and offsets: it takes well below a millisecond, and
+/// what it writes is about one batch.
+const STRETCH_LOOKS: usize = 500;
+
+/// A topic's partition.
+type Place = (Arc<str>, i32);
+
+/// How far a walk through all groups has come: where its next stretch begins.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Walk {
+    /// The group whose turn it is; `None` before the first.
+    group: Option<Arc<str>>,
+    /// The offset of it whose turn it is, if those before have had theirs.
+    place: Option<Place>,
+}
+
+/// What a stretch has come to.
+struct Stretch {
+    records: Vec<GroupRecord>,
+    looks_left: usize,
+    /// Something was not looked at any more.
+    is_over: bool,
+}
+
 impl Coordinator {
-    /// Lets go what has expired (KIP-211), and groups in which nothing is left; the caller asks
-    /// every `offsets.retention.check.interval.ms`.
-    pub fn expire(&self, now: TimestampMs) -> Turn {
-        let mut records = Vec::new();
-        for group in self.groups.values() {
-            self.expire_group(group, now, &mut records);
+    /// Lets go what has expired (KIP-211), and groups in which nothing is left: a stretch of the
+    /// groups, and where the next begins. The caller begins every
+    /// `offsets.retention.check.interval.ms` and does other things in between, because a walk
+    /// through hundreds of thousands of groups takes long.
+    pub fn expire(&self, from: &Walk, now: TimestampMs) -> (Turn, Option<Walk>) {
+        self.walk(from, |group, place, stretch| {
+            self.expire_group(group, place, now, stretch)
+        })
+    }
+
+    /// Lets go offsets that a coordinator has loaded and whose topic is lost: the broker died after
+    /// the topic was deleted and before that was in this log. In stretches, as
+    /// [`Coordinator::expire`]; before anything else is asked of the coordinator, so that all there is
+    /// is older than the metadata that is asked.
+    ///
+    /// Lost are topics of which no name is left, and those whose id is among `deleted`: there is
+    /// another topic of the name, and its readers begin at the beginning. Where ids merely differ,
+    /// nothing is known: Kafka may have written the offset in a cluster that gave the topic another
+    /// id, and it goes on to count. So what escapes is a topic that was deleted and created again,
+    /// when the metadata's log that says so was left behind a snapshot before the broker died, or
+    /// when the offset does not tell its topic's id, as those of older Kafkas do not.
+    pub fn forget_lost(
+        &self,
+        from: &Walk,
+        topics: &dyn Topics,
+        deleted: &BTreeSet<Uuid>,
+    ) -> (Turn, Option<Walk>) {
+        let is_lost =
+            |topic: &str, id: Uuid| topics.by_name(topic).is_none() || deleted.contains(&id);
+        self.walk(from, |group, place, stretch| {
+            let id = group.id();
+            if place.is_none() {
+                let pending = self.offsets.pending_of_group(id);
+                let lost = pending.filter(|(topic, _, one)| is_lost(topic, one.topic_id));
+                stretch
+                    .records
+                    .extend(lost.map(|(topic, partition, _)| tombstone(id, topic, partition)));
+            }
+            for (topic, partition, committed) in self.offsets.of_group_from(id, place) {
+                if !stretch.looks() {
+                    return Some((topic.clone(), partition));
+                }
+                if is_lost(topic, committed.topic_id) {
+                    stretch.records.push(tombstone(id, topic, partition));
+                }
+            }
+            None
+        })
+    }
+
+    /// Has groups looked at until the stretch is full. `look` says at which offset it has stopped.
+    fn walk(
+        &self,
+        from: &Walk,
+        mut look: impl FnMut(&Group, Option<&Place>, &mut Stretch) -> Option<Place>,
+    ) -> (Turn, Option<Walk>) {
+        let mut stretch = Stretch {
+            records: Vec::new(),
+            looks_left: STRETCH_LOOKS,
+            is_over: false,
+        };
+        let first = from.group.as_deref();
+        let first = first.map_or(Bound::Unbounded, Bound::Included);
+        let mut next = None;
+        for (id, group) in self.groups.range::<str, _>((first, Bound::Unbounded)) {
+            let place = from
+                .place
+                .as_ref()
+                .filter(|_| from.group.as_ref() == Some(id));
+            let stopped_at = match place.is_some() || stretch.looks() {
+                true => look(group, place, &mut stretch),
+                false => None,
+            };
+            if stretch.is_over {
+                next = Some(Walk {
+                    group: Some(id.clone()),
+                    place: stopped_at,
+                });
+                break;
+            }
         }
-        in_batches(records)
+        (in_batches(stretch.records), next)
     }
 
     /// Topics are gone: so is what was committed for them, and who creates one of the same name
@@ -32,37 +131,61 @@ impl Coordinator {
         for group in self.offsets.groups_with_topics(topics) {
             let places = self.offsets.places_of(&group).into_iter();
             let gone = places.filter(|(topic, _)| topics.contains(topic));
-            records.extend(
-                gone.map(|(topic, partition)| {
-                    stored::offset_record(&group, &topic, partition, None)
-                }),
-            );
+            records.extend(gone.map(|(topic, partition)| tombstone(&group, &topic, partition)));
         }
         in_batches(records)
     }
 
-    fn expire_group(&self, group: &Group, now: TimestampMs, records: &mut Vec<GroupRecord>) {
-        let Some(since) = expiry(group) else {
-            return;
-        };
+    fn expire_group(
+        &self,
+        group: &Group,
+        from: Option<&Place>,
+        now: TimestampMs,
+        stretch: &mut Stretch,
+    ) -> Option<Place> {
+        let since = expiry(group)?;
         let id = group.id();
         let retention_ms = self.config.offsets_retention_ms;
-        let mut all_gone = true;
-        for (topic, partitions) in self.offsets.of_group(id) {
-            let in_use = group.subscribes_to(topic);
-            for (partition, committed) in partitions {
-                let expired = !in_use
-                    && committed.is_expired(now, since(committed), retention_ms)
-                    && !self.offsets.is_pending(id, topic, *partition);
-                match expired {
-                    true => records.push(stored::offset_record(id, topic, *partition, None)),
-                    false => all_gone = false,
-                }
+        let mut all_gone = self.begins_at(id, from);
+        let mut in_use: Option<(&Arc<str>, bool)> = None;
+        for (topic, partition, committed) in self.offsets.of_group_from(id, from) {
+            if !stretch.looks() {
+                return Some((topic.clone(), partition));
+            }
+            let known = in_use.filter(|(known, _)| *known == topic);
+            let (_, is_used) =
+                *in_use.insert(known.unwrap_or_else(|| (topic, group.subscribes_to(topic))));
+            let expired = !is_used
+                && committed.is_expired(now, since(committed), retention_ms)
+                && !self.offsets.is_pending(id, topic, partition);
+            match expired {
+                true => stretch.records.push(tombstone(id, topic, partition)),
+                false => all_gone = false,
             }
         }
         if all_gone && group.is_empty() && !self.offsets.has_open_transactions(id) {
-            records.extend(group.tombstones());
+            stretch.records.extend(group.tombstones());
         }
+        None
+    }
+
+    /// Whether earlier stretches, which looked at what is before, have left nothing of it.
+    fn begins_at(&self, group: &str, place: Option<&Place>) -> bool {
+        let first = self.offsets.of_group_from(group, None).next();
+        let first = first.map(|(topic, partition, _)| (topic, partition));
+        let is_before =
+            |(topic, partition): &Place| first.is_some_and(|first| first < (topic, *partition));
+        !place.is_some_and(is_before)
+    }
+}
+
+impl Stretch {
+    /// Whether one more may be looked at; it counts as looked at then.
+    fn looks(&mut self) -> bool {
+        let may = self.looks_left.checked_sub(1);
+        self.looks_left = may.unwrap_or(0);
+        self.is_over |= may.is_none();
+        may.is_some()
     }
 }
 
@@ -83,6 +206,10 @@ fn expiry(group: &Group) -> Option<impl Fn(&Committed) -> TimestampMs> {
         },
     };
     Some(move |committed: &Committed| empty_since.unwrap_or(committed.at))
+}
+
+fn tombstone(group: &str, topic: &str, partition: i32) -> GroupRecord {
+    stored::offset_record(group, topic, partition, None)
 }
 
 fn in_batches(records: Vec<GroupRecord>) -> Turn {

@@ -437,6 +437,35 @@ fn create_partitions_only_adds() {
     assert_eq!(cluster.image().topic("t").unwrap().partitions.len(), 5);
 }
 
+/// A group is found by its name's hash modulo the number of partitions.
+#[test]
+fn the_partitions_that_groups_are_found_by_stay_as_many() {
+    let mut cluster = Cluster::new(1);
+    cluster.create(CONSUMER_OFFSETS, 2);
+    let asked = CreatePartitionsTopic {
+        name: CONSUMER_OFFSETS.to_owned(),
+        count: 3,
+        assignments: None,
+    };
+    let request = CreatePartitionsRequest {
+        topics: vec![asked],
+        ..Default::default()
+    };
+    let response = cluster.ask(|controller, _| controller.create_partitions(&request));
+    let result = &response.results[0];
+    assert_eq!(
+        ErrorCode::from_code(result.error_code),
+        ErrorCode::InvalidRequest
+    );
+    let said = result.error_message.as_deref().unwrap_or_default();
+    assert!(
+        said.contains("__consumer_offsets has 2 partitions"),
+        "{said}"
+    );
+    let image = cluster.image();
+    assert_eq!(image.topic(CONSUMER_OFFSETS).unwrap().partitions.len(), 2);
+}
+
 #[test]
 fn blocks_of_producer_ids_follow_each_other() {
     let mut cluster = Cluster::new(1);

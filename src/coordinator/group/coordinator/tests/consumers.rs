@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::bench::{Bench, Consumer, GROUP};
 use crate::coordinator::group::answer::Answer;
 use crate::coordinator::group::config::{GroupConfig, GroupOverrides};
-use crate::coordinator::group::coordinator::{Call, FetchRequest};
+use crate::coordinator::group::coordinator::{Call, FetchRequest, Walk};
 use crate::protocol::error_code::ErrorCode;
 
 fn settle(bench: &mut Bench, consumers: &mut [Consumer]) {
@@ -124,6 +124,21 @@ fn what_the_log_does_not_take_has_not_happened() {
         };
         assert_eq!(told.error, ErrorCode::NotCoordinator);
     }
+}
+
+#[test]
+fn what_is_lost_of_one_member_gives_no_other_more_time() {
+    let mut bench = Bench::eager();
+    settle(&mut bench, &mut [one_of("1")]);
+    bench.pass(40_000);
+    bench.is_prompt = false;
+    bench.call(Call::ConsumerHeartbeat(GROUP.into(), one_of("2").request()));
+    bench.lose();
+    bench.is_prompt = true;
+    bench.pass(4_000);
+    assert_eq!(bench.state(), Some(("consumer", "Stable")));
+    bench.pass(2_000);
+    assert_eq!(bench.state(), Some(("consumer", "Empty")));
 }
 
 #[test]
@@ -318,7 +333,8 @@ fn an_empty_group_goes_with_its_last_offset() {
     bench.commit("1", 1, "a", 0);
     let week = bench.config.offsets_retention_ms;
     let expire = |bench: &mut Bench| {
-        let turn = bench.coordinator.expire(bench.now);
+        let (turn, next) = bench.coordinator.expire(&Walk::default(), bench.now);
+        assert_eq!(next, None);
         bench.take(turn);
     };
     bench.now += week;
@@ -422,4 +438,26 @@ fn a_static_member_has_its_place_kept() {
         consumers[1].beat(&mut bench);
     }
     assert_eq!(consumers[1].count(), 4, "it did not come back in time");
+}
+
+#[test]
+fn a_group_holds_so_much_of_its_members_words_and_no_more() {
+    let mut bench = Bench::eager();
+    let names: Vec<_> = (0..1_000).map(|n| format!("{n:01000}")).collect();
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    let mut one = one_of("1");
+    assert_eq!(one.beat(&mut bench), ErrorCode::None);
+    let count = (0..100).take_while(|number| {
+        let mut talker = Consumer::new(&format!("talker{number}"), &names);
+        talker.beat(&mut bench) == ErrorCode::None
+    });
+    assert_eq!(count.count(), 32, "as much as MEMBERS_BYTES_MAX says");
+    let told = bench.beat(Consumer::new("late", &names).request());
+    assert_eq!(told.error, ErrorCode::GroupMaxSizeReached);
+    assert_eq!(one.beat(&mut bench), ErrorCode::None);
+    assert_eq!(
+        one_of("2").beat(&mut bench),
+        ErrorCode::None,
+        "it says little"
+    );
 }
