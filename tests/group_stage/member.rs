@@ -10,7 +10,7 @@ use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, Rebalance};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Message};
-use rdkafka::topic_partition_list::TopicPartitionList;
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use super::{Shared, client, librdkafka_debug};
 
@@ -138,32 +138,44 @@ fn is_gone(error: &KafkaError) -> bool {
 fn process(consumer: &BaseConsumer<Context>, message: &BorrowedMessage<'_>) -> bool {
     let number = std::str::from_utf8(message.payload().expect("a payload"));
     let number = number.expect("text").parse().expect("a number");
-    let context = consumer.context();
-    context.shared.processed.lock().unwrap().insert(number);
-    let (partition, next) = (message.partition(), message.offset() + 1);
-    if let Some(acked) = context.acked(partition).filter(|acked| next <= *acked) {
-        // Seen of librdkafka 2.12: one message of long ago, when a partition comes back. To commit
-        // it would take back what is committed.
-        context.tell(&format!("is handed {partition}@{next} after {acked}"));
-        return true;
-    }
-    if let Err(error) = consumer.commit_message(message, CommitMode::Sync) {
-        context.tell(&format!("commit of {next} for {partition}: {error}"));
-        return false;
-    }
-    let mut acked = context.shared.acked.lock().unwrap();
-    let last = acked.entry(partition).or_insert(next);
-    *last = next.max(*last);
-    true
+    let shared = &consumer.context().shared;
+    shared.processed.lock().unwrap().insert(number);
+    let mut next = TopicPartitionList::new();
+    let offset = Offset::Offset(message.offset() + 1);
+    next.add_partition_offset(message.topic(), message.partition(), offset)
+        .expect("an offset");
+    commit(consumer, &next)
 }
 
 /// A commit that was refused in a rebalance may have been the last one of a partition that stays:
 /// commits all that is processed of what the member still has.
 fn catch_up(consumer: &BaseConsumer<Context>) -> bool {
-    match consumer.commit_consumer_state(CommitMode::Sync) {
-        Ok(()) => true,
-        Err(error) => error.rdkafka_error_code() == Some(RDKafkaErrorCode::NoOffset),
+    let positions = consumer.position().expect("positions");
+    let mut next = TopicPartitionList::new();
+    for one in positions.elements() {
+        if let Offset::Offset(_) = one.offset() {
+            next.add_partition_offset(one.topic(), one.partition(), one.offset())
+                .expect("an offset");
+        }
     }
+    next.count() == 0 || commit(consumer, &next)
+}
+
+fn commit(consumer: &BaseConsumer<Context>, next: &TopicPartitionList) -> bool {
+    let context = consumer.context();
+    let commits = &context.shared.commits;
+    let elements = next.elements();
+    let begun = elements.iter().map(|one| match one.offset() {
+        Offset::Offset(offset) => commits.begin(one.partition(), offset),
+        other => unreachable!("only offsets are committed, not {other:?}"),
+    });
+    let begun: Vec<usize> = begun.collect();
+    if let Err(error) = consumer.commit(next, CommitMode::Sync) {
+        context.tell(&format!("commit of {next:?}: {error}"));
+        return false;
+    }
+    begun.into_iter().for_each(|one| commits.confirm(one));
+    true
 }
 
 struct Context {
@@ -172,10 +184,6 @@ struct Context {
 }
 
 impl Context {
-    fn acked(&self, partition: i32) -> Option<i64> {
-        self.shared.acked.lock().unwrap().get(&partition).copied()
-    }
-
     fn tell(&self, what: &str) {
         self.shared.story.tell(&format!("{}: {what}", self.name));
     }

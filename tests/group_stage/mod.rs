@@ -5,6 +5,7 @@
 //! in the order of time. `KLAMM_TEST_DEBUG=cgrp,broker` adds what librdkafka logs with that `debug`,
 //! and tells the story of tests that pass, too.
 
+mod commits;
 mod member;
 mod story;
 
@@ -23,6 +24,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 
 use crate::broker_process::Broker;
+use commits::Commits;
 pub(crate) use member::{Member, Protocol};
 use story::Story;
 
@@ -42,8 +44,7 @@ pub(crate) struct Stage {
 struct Shared {
     /// The numbers in the records that were processed.
     processed: Mutex<BTreeSet<usize>>,
-    /// By partition, the furthest commit that the broker has confirmed.
-    acked: Mutex<BTreeMap<i32, i64>>,
+    commits: Commits,
     rebalances: AtomicUsize,
     members: AtomicUsize,
     story: Story,
@@ -97,9 +98,12 @@ impl Stage {
         self.shared.rebalances.load(Ordering::Relaxed)
     }
 
-    /// By partition, the furthest commit that the broker has confirmed to a member so far.
-    pub(crate) fn acked(&self) -> BTreeMap<i32, i64> {
-        self.shared.acked.lock().unwrap().clone()
+    /// That the broker has every commit that it has confirmed, unless another took its place.
+    pub(crate) fn assert_nothing_lost(&self) {
+        let asked = Instant::now();
+        let found = self.committed();
+        let lost = self.shared.commits.lost(&found, asked);
+        assert!(lost.is_none(), "{}", lost.unwrap_or_default());
     }
 
     /// The group's offsets as somebody sees them who is no member.
