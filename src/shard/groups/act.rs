@@ -39,6 +39,15 @@ impl Owned {
         act: impl FnOnce(&mut Coordinator, &dyn Topics, TimestampMs) -> Turn,
     ) {
         self.settle_group(partition);
+        self.act_settled(partition, act);
+    }
+
+    /// [`Owned::act`] right after [`Owned::settle_group`].
+    pub(super) fn act_settled(
+        &self,
+        partition: PartitionId,
+        act: impl FnOnce(&mut Coordinator, &dyn Topics, TimestampMs) -> Turn,
+    ) {
         let now_ms = self.core.now_ms();
         let image = self.state.borrow().image.clone();
         let mut hosted = self.groups.hosted.borrow_mut();
@@ -100,7 +109,12 @@ impl Owned {
         turn: Turn,
         now_ms: TimestampMs,
     ) {
-        let mut turns = VecDeque::from([turn]);
+        let mut turns = VecDeque::new();
+        // Most only answer.
+        match turn.writes.is_empty() && turn.jobs.is_empty() {
+            true => hosted.answer(turn.answers),
+            false => turns.push_back(turn),
+        }
         while let Some(turn) = turns.pop_front() {
             hosted.answer(turn.answers);
             self.run_jobs(partition, turn.jobs);

@@ -138,7 +138,7 @@ impl Owned {
             return reply.send(ShardReply::Group(Err(error)));
         }
         let ticket = self.groups.hosted.borrow_mut().await_answer(reply);
-        self.act(partition, |coordinator, topics, now_ms| {
+        self.act_settled(partition, |coordinator, topics, now_ms| {
             coordinator.call(ticket, call, topics, now_ms)
         });
     }
