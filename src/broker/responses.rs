@@ -43,8 +43,10 @@ impl Ways {
             };
             started = Started::Ready(left);
         }
+        let goes_on = self.queue.send(started).await.is_ok();
+        // Only now: while the queue was full, the sender may have emptied it and waited again.
         self.sender_waits.set(false);
-        Ok(self.queue.send(started).await.is_ok())
+        Ok(goes_on)
     }
 }
 

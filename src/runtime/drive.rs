@@ -27,6 +27,8 @@ const VISIT_SELDOM: Duration = Duration::from_millis(50);
 #[derive(Default)]
 pub(super) struct Rounds {
     number: Cell<u64>,
+    /// How often a task beside the driving one has run.
+    busy: Cell<u64>,
     waiting: RefCell<Vec<Waker>>,
     /// Something was started while the core was about to sleep, or slept.
     wanted: Notify,
@@ -52,6 +54,11 @@ impl Rounds {
         self.wanted.notify_one();
     }
 
+    /// How often so far the core had anything to do but to look for work.
+    pub(super) fn busy(&self) -> u64 {
+        self.busy.get()
+    }
+
     fn is_awaited(&self) -> bool {
         !self.waiting.borrow().is_empty()
     }
@@ -73,6 +80,7 @@ pub(super) async fn drive(core: Core) {
     let (mut last_visit, mut last_asked) = (Instant::now(), Instant::now());
     loop {
         let alone = yield_to_others(&core).await;
+        rounds.busy.set(rounds.busy.get() + u64::from(!alone));
         let now = Instant::now();
         let visit_at = last_visit
             + match blocking::is_under_way() {
@@ -93,44 +101,59 @@ pub(super) async fn drive(core: Core) {
             round(&core.inner, ask);
         } else {
             let until = sleepers.next().map_or(visit_at, |due| due.min(visit_at));
-            sleep(&core.inner, until - now).await;
+            if sleep(&core.inner, until - now).await == Slept::InGlommio {
+                (last_visit, last_asked) = (Instant::now(), Instant::now());
+            }
         }
     }
 }
 
+#[derive(PartialEq, Eq)]
+enum Slept {
+    /// Its reactor has had its turn.
+    InGlommio,
+    Otherwise,
+}
+
 /// Sleeps until there is something to do, at most for `time`, and sees to it.
-async fn sleep(core: &Inner, time: Duration) {
+async fn sleep(core: &Inner, time: Duration) -> Slept {
     let disk_works = core.ring.unfinished() > 0;
     let pool_works = blocking::is_under_way();
     if disk_works || pool_works || !core.busy_poll.is_zero() {
         core.ring.arm_set_poll(core.sockets.as_fd());
     }
+    let time = time.saturating_sub(core.busy_poll);
     if busy_poll(core, time) {
         round(core, false);
-        return;
+        return Slept::Otherwise;
     }
     if !core.mail.fall_asleep() {
-        return;
+        return Slept::Otherwise;
     }
-    if pool_works {
-        sleep_in_glommio(core, time).await;
-    } else if disk_works {
-        core.asleep(|| core.ring.wait(time));
-        round(core, false);
+    let slept = if pool_works {
+        sleep_in_glommio(core, time).await
     } else {
-        core.asleep(|| core.sockets.wait(time));
+        core.asleep(|| match disk_works {
+            true => core.ring.wait(time),
+            false => core.sockets.wait(time),
+        });
         round(core, false);
-    }
+        Slept::Otherwise
+    };
     core.mail.awake();
+    slept
 }
 
 /// The pool wakes glommio's reactor and nobody else. The bell is heard through the ring, and the
 /// ring by the reactor.
-async fn sleep_in_glommio(core: &Inner, time: Duration) {
-    if !round(core, false) {
-        race(core.rounds.wanted.notified(), glommio::timer::sleep(time)).await;
-        round(core, true);
+async fn sleep_in_glommio(core: &Inner, time: Duration) -> Slept {
+    if round(core, false) {
+        return Slept::Otherwise;
     }
+    // A timer that is set meanwhile is seen when `time`, at most `VISIT_EVERY`, is over.
+    race(core.rounds.wanted.notified(), glommio::timer::sleep(time)).await;
+    round(core, true);
+    Slept::InGlommio
 }
 
 /// Looks for work as long as the core is told to, at most for `time`, and lets the kernel's workers

@@ -36,7 +36,7 @@ const BLOCKING_THREADS: usize = 2;
 const SETTLE_EVERY: Duration = Duration::from_millis(10);
 /// A busy core's timer for the watchdog; an idle core doubles it up to the maximum.
 const BEAT_EVERY: Duration = Duration::from_millis(10);
-const BEAT_EVERY_MAX: Duration = Duration::from_millis(80);
+const BEAT_EVERY_MAX: Duration = Duration::from_millis(50);
 
 /// What a core is made from.
 pub(super) struct Seed {
@@ -181,13 +181,13 @@ async fn reap_completions(core: Core, completions: OwnedFd) {
 
 /// Moves at least once in a while, so that the watchdog can tell idle from stuck.
 async fn beat(core: Core) {
-    let (mut period, pulse) = (BEAT_EVERY, core.inner.pulse.clone());
+    let (mut period, rounds) = (BEAT_EVERY, &core.inner.rounds);
     loop {
-        let before = pulse.beats();
-        pulse.expect_beat_within(period);
+        let before = rounds.busy();
+        core.inner.pulse.expect_beat_within(period);
         core.sleep(period).await;
-        // One beat is our own.
-        let idle = pulse.beats() <= before + 1;
+        // Once for this task.
+        let idle = rounds.busy() <= before + 1;
         period = if idle {
             BEAT_EVERY_MAX.min(period * 2)
         } else {

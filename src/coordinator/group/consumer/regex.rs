@@ -1,4 +1,4 @@
-//! Subscriptions by regular expression, in RE2's syntax ([`syntax`]). Names of topics are ASCII, and
+//! Subscriptions by regular expression, in RE2's syntax (`syntax`). Names of topics are ASCII, and
 //! so is what an expression stands for.
 //!
 //! An expression runs in linear time and is compiled within a bound of memory; what it stands for
