@@ -2,11 +2,13 @@
 
 mod broker_process;
 
+use std::io::Write;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use broker_process::Broker;
-use broker_process::wire::{Wire, fetch_request};
+use broker_process::wire::{Wire, fetch_request, frame};
+use kafka_protocol::messages::ApiVersionsRequest;
 
 /// Long enough for a broker that would answer to have answered.
 const SILENCE: Duration = Duration::from_millis(700);
@@ -28,6 +30,42 @@ fn an_address_over_its_bound_is_closed_until_a_connection_ends() {
     inside.pop();
     inside.push(answered(&broker));
     assert!(broker.output().contains("max.connections.per.ip (3)"));
+}
+
+/// As many as may wait for being sent, and some more, in one segment: each way in which the reader
+/// and the sender of a connection can come one behind the other.
+#[test]
+fn answers_keep_the_order_of_their_requests() {
+    for pending_max in [1, 2, 64] {
+        let setting = format!("klamm.connection.responses.pending.max={pending_max}");
+        let broker = Broker::start(&["--set", &setting]);
+        if !broker.is_ours() {
+            return;
+        }
+        let mut wire = answered(&broker);
+        wire.create_topic("empty", 1, &[]).expect("a topic");
+        for count in (1..8).chain(pending_max..pending_max + 8) {
+            assert_eq!(answers(&mut wire, count), (0..count).collect::<Vec<_>>());
+        }
+    }
+}
+
+/// The correlation ids of the answers to so many requests that are sent together. Every fifth is a
+/// fetch, which only begins when all before it are answered.
+fn answers(wire: &mut Wire, count: i32) -> Vec<i32> {
+    let mut together = Vec::new();
+    for number in 0..count {
+        together.extend(match number % 5 {
+            4 => frame(&fetch_request("empty", 0, 0, 1 << 20), 11, number),
+            _ => frame(&ApiVersionsRequest::default(), 0, number),
+        });
+    }
+    wire.socket().write_all(&together).expect("sent");
+    let mut answer = |_| {
+        let answer = wire.receive_frame().expect("an answer");
+        i32::from_be_bytes(answer[..4].try_into().expect("four bytes"))
+    };
+    (0..count).map(&mut answer).collect()
 }
 
 #[test]
