@@ -6,7 +6,7 @@
 
 mod syntax;
 
-use std::fmt::Display;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use regex::bytes::{Regex, RegexBuilder};
@@ -22,20 +22,20 @@ use crate::protocol::error_code::ErrorCode;
 /// The most memory that one compiled expression takes, and its lazily built automaton again.
 const COMPILED_BYTES_MAX: usize = 1 << 20;
 
+/// So much of an expression is quoted to who sent it, and of what is wrong with it.
+const QUOTED_BYTES_MAX: usize = 200;
+
 /// An expression that is to match whole names.
 ///
 /// # Errors
 /// `INVALID_REGULAR_EXPRESSION`.
 pub fn compile(regex: &str) -> Result<Regex, Refused> {
-    let invalid = |error: &dyn Display| {
-        let message = format!("SubscribedTopicRegex {regex:?} is not valid: {error}");
-        refused(ErrorCode::InvalidRegularExpression, message)
-    };
-    let translated = syntax::translated(regex).map_err(|error| invalid(&error))?;
+    let translated = syntax::translated(regex);
+    let translated = translated.map_err(|error| invalid(regex, &error.to_string()))?;
     // Alone first: what closes a bracket of ours is no expression.
     build(&translated)
         .and_then(|_| build(&format!("^(?:{translated})$")))
-        .map_err(|error| invalid(&error))
+        .map_err(|error| invalid(regex, &reason_of(&error)))
 }
 
 /// Looks an expression up among all topics.
@@ -75,6 +75,34 @@ pub fn refresh(group: &mut Group, topics: &dyn Topics, now: TimestampMs, tx: &mu
         }
     }
     has_changed
+}
+
+fn invalid(regex: &str, reason: &str) -> Refused {
+    let (regex, reason) = (quoted(regex), quoted(reason));
+    let message = format!("SubscribedTopicRegex {regex:?} is not valid: {reason}");
+    refused(ErrorCode::InvalidRegularExpression, message)
+}
+
+/// The beginning of a text, which a peer may have made as long as it likes.
+fn quoted(text: &str) -> Cow<'_, str> {
+    match text.floor_char_boundary(QUOTED_BYTES_MAX) {
+        end if end < text.len() => format!("{}…", &text[..end]).into(),
+        _ => text.into(),
+    }
+}
+
+/// What is wrong, without the expression that the error draws: it is the translated one.
+fn reason_of(error: &regex::Error) -> String {
+    match error {
+        regex::Error::CompiledTooBig(bytes) => {
+            format!("compiled it would be larger than {bytes} bytes")
+        }
+        other => {
+            let drawn = other.to_string();
+            let reason = drawn.lines().last().unwrap_or_default();
+            reason.trim_start_matches("error: ").to_owned()
+        }
+    }
 }
 
 fn build(regex: &str) -> Result<Regex, regex::Error> {
@@ -175,5 +203,28 @@ mod tests {
             let error = compile(regex).expect_err(regex);
             assert_eq!(error.code, ErrorCode::InvalidRegularExpression, "{regex}");
         }
+    }
+
+    /// The whole expression was drawn in the message, which then was no string of Kafka's.
+    #[test]
+    fn a_refusal_quotes_the_beginning_of_an_expression() {
+        let long = [
+            "(".repeat(10_000),
+            format!("{}(", "a".repeat(32_000)),
+            format!("{}(", "é\n".repeat(8_000)),
+            format!("\\p{{{}}}", "é".repeat(16_000)),
+            format!("[[:{}:]]", "x".repeat(32_000)),
+            format!("a{{1000}}{}", "(b{1000}c)".repeat(3_000)),
+        ];
+        for regex in long {
+            let message = compile(&regex).expect_err("it is not valid").message;
+            assert!(message.len() < 3_000, "{message}");
+            assert!(!message.contains('\n'), "{message}");
+        }
+        let message = compile("a(").expect_err("it is not valid").message;
+        assert_eq!(
+            message,
+            "SubscribedTopicRegex \"a(\" is not valid: unclosed group"
+        );
     }
 }
