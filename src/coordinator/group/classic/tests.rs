@@ -159,7 +159,7 @@ impl Bench {
                 Deadline::Session { member, .. } => group.on_session_deadline(&member, cx),
                 Deadline::Join { .. } => group.on_join_deadline(cx),
                 Deadline::Sync { .. } => group.on_sync_deadline(cx),
-                Deadline::Step { .. } => unreachable!("of consumer groups"),
+                Deadline::Step { .. } | Deadline::Forget => unreachable!("of others"),
             });
             self.write(append);
         }
