@@ -7,7 +7,8 @@
 //! Not done:  regular expressions see topics that their member may not. Of Unicode they know the
 //!            general categories, Latin and Common; one that compiles to more than a MiB is refused.
 //!            The rack is kept and not assigned by, as in Kafka. The members of a group may say 32 MiB
-//!            of themselves in all, then GROUP_MAX_SIZE_REACHED
+//!            of themselves in all, with the topics that their expressions stand for (3 MiB each), then
+//!            GROUP_MAX_SIZE_REACHED
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -31,6 +32,9 @@ use crate::protocol::message::consumer_group_heartbeat::{
 
 /// The first version whose members choose their own ids.
 const OWN_ID_FROM: i16 = 1;
+/// A message may have a name in it that its peer chose: it is cut, so that it is a string of Kafka's
+/// (32,767 bytes) whatever is put into it.
+const ERROR_MESSAGE_BYTES_MAX: usize = 2_000;
 /// The member epoch of one that joins.
 const JOINS: i32 = 0;
 
@@ -135,11 +139,37 @@ fn response(answer: ConsumerHeartbeatAnswer) -> ConsumerGroupHeartbeatResponse {
     });
     ConsumerGroupHeartbeatResponse {
         error_code: answer.error.code(),
-        error_message: answer.message,
+        error_message: answer.message.map(cut),
         member_id: (!is_refused).then(|| answer.member_id.to_string()),
         member_epoch: answer.epoch,
         heartbeat_interval_ms: answer.heartbeat_interval_ms,
         assignment: assigned,
         ..Default::default()
+    }
+}
+
+fn cut(mut message: String) -> String {
+    message.truncate(message.floor_char_boundary(ERROR_MESSAGE_BYTES_MAX));
+    message
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// It could not be encoded, and the connection was closed.
+    #[test]
+    fn what_a_refusal_says_is_cut() {
+        let refused = |message: String| {
+            let refused = Refused {
+                code: ErrorCode::UnsupportedAssignor,
+                message,
+            };
+            response(ConsumerHeartbeatAnswer::refused("m".into(), refused)).error_message
+        };
+        assert_eq!(refused("short".to_owned()).as_deref(), Some("short"));
+        let cut = refused(format!("a{}", "é".repeat(20_000))).expect("it says why");
+        assert_eq!(cut.len(), ERROR_MESSAGE_BYTES_MAX - 1);
+        assert!(cut.ends_with('é'));
     }
 }

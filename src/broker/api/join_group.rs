@@ -38,6 +38,9 @@ const PROTOCOL_NULL_FROM: i16 = 7;
 /// The first version that a leader may be told in that there is nothing to assign.
 const SKIP_ASSIGNMENT_FROM: i16 = 9;
 
+/// So much of a name is put before the UUID of an id, `-…` of 37 bytes.
+const NAMED_BYTES_MAX: usize = i16::MAX as usize - 37;
+
 /// Puts a member's JoinGroup to the coordinator.
 pub(in crate::broker) async fn start(
     cx: &Rc<Context>,
@@ -90,9 +93,11 @@ fn join_request(request: &Request, message: JoinGroupRequest<'_>, random: u128) 
     }
 }
 
-/// An id that no other member has, in the form of Kafka's: a UUID as Java writes it.
+/// An id that no other member has, in the form of Kafka's: a UUID as Java writes it. All names fit a
+/// string of Kafka's as they come; with the UUID behind it a long one has to be cut.
 fn new_member_id(named: &str, random: u128) -> Arc<str> {
     let id = Uuid::from_random(random).as_u128();
+    let named = &named[..named.floor_char_boundary(NAMED_BYTES_MAX)];
     format!(
         "{named}-{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
         id >> 96,
@@ -154,6 +159,18 @@ mod tests {
             &*new_member_id("consumer-1", 0x0123_4567_89ab_cdef_0123_4567_89ab_cdef),
             "consumer-1-01234567-89ab-4def-8123-456789abcdef"
         );
+    }
+
+    /// It could be put neither into a response nor into the log.
+    #[test]
+    fn member_ids_are_strings_of_kafkas_whatever_the_client_is_called() {
+        let longest = i16::MAX as usize;
+        let id = new_member_id(&"a".repeat(longest), 1);
+        assert_eq!(id.len(), longest);
+        let id = new_member_id(&"é".repeat(longest / 2), 1);
+        assert!(id.len() <= longest && id.starts_with("éé"));
+        let fits = "a".repeat(longest - 37);
+        assert!(new_member_id(&fits, 1).starts_with(&fits));
     }
 
     #[test]

@@ -49,6 +49,8 @@ pub enum Deadline {
         /// Its name.
         group: Arc<str>,
     },
+    /// The log has not taken that offsets of deleted topics are gone.
+    Forget,
 }
 
 /// What is to be appended to the log for a classic group, and what for.

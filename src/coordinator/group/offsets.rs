@@ -118,6 +118,19 @@ impl Offsets {
         })
     }
 
+    /// All that a group has for a partition, decided or not: what a tombstone takes.
+    pub fn all_at(
+        &self,
+        group: &str,
+        topic: &str,
+        partition: i32,
+    ) -> impl Iterator<Item = &Committed> {
+        let open = self.open.get(group).into_iter().flatten();
+        let pending = open.filter_map(move |producer| self.pending.get(producer)?.get(group));
+        let all = self.groups.get(group).into_iter().chain(pending);
+        all.filter_map(move |topics| find(topics, topic, partition))
+    }
+
     /// Whether a transaction that is still open has committed an offset of this partition.
     pub fn is_pending(&self, group: &str, topic: &str, partition: i32) -> bool {
         let open = self.open.get(group).into_iter().flatten();

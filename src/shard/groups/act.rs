@@ -157,7 +157,8 @@ impl Owned {
     /// It cannot wait for memory, because nothing may be asked of the coordinator before the write is
     /// taken or refused. So it may use the arena's reserve, a sixteenth of the core's memory: that
     /// holds what groups write in the time in which a flush frees producers' memory. Only what does
-    /// not fit into that either is refused, with an error upon which clients try again.
+    /// not fit into that either is refused, with an error upon which clients try again. Upkeep, for
+    /// which nobody waits, leaves the reserve alone.
     pub(super) fn append_group_records(
         &self,
         partition: PartitionId,
@@ -181,7 +182,12 @@ impl Owned {
         };
         let reply = ReplyTo::Coordinator(self.groups.moved.clone(), partition);
         let ticket = AppendTicket::alone(reply);
-        match state.append_own_batch(&mut batch, Some(Promise::Committed), &ticket) {
+        let promise = Some(Promise::Committed);
+        let appended = match write.is_upkeep() {
+            true => state.append_batch(&mut batch, promise, &ticket),
+            false => state.append_own_batch(&mut batch, promise, &ticket),
+        };
+        match appended {
             Ok(None) => {}
             // Nothing is committed at once but a duplicate, which our batches never are.
             Ok(Some(_)) => unreachable!("a new batch is committed by a later flush"),
@@ -217,7 +223,7 @@ fn code_of(error: PartitionError) -> ErrorCode {
 #[cfg(test)]
 mod tests {
     use std::cell::RefCell;
-    use std::collections::BTreeSet;
+    use std::collections::{BTreeSet, HashSet};
     use std::rc::Rc;
     use std::sync::Arc;
 
@@ -231,6 +237,7 @@ mod tests {
     use crate::runtime::sync::{Notify, Semaphore};
     use crate::runtime::{Core, CoreOptions, block_on_one_core};
     use crate::shard::Shard;
+    use crate::sys::arena::ChunkMut;
 
     /// A shard with one partition, which coordinates groups; nothing is flushed.
     fn coordinating(core: &Core) -> (Owned, PartitionId) {
@@ -285,19 +292,23 @@ mod tests {
         })
     }
 
+    fn offset_of(topic: &str) -> GroupRecord {
+        let key = OffsetCommitKey {
+            group: "g".to_owned(),
+            topic: topic.to_owned(),
+            partition: 0,
+        };
+        let value = Some(OffsetCommitValue::default());
+        GroupRecord::OffsetCommit { key, value }
+    }
+
     /// It is written before anybody can ask.
     #[test]
     fn what_a_load_lets_go_is_written() {
         block_on_one_core(CoreOptions::default(), async |core| {
             let (owned, id) = coordinating(&core);
-            let key = OffsetCommitKey {
-                group: "g".to_owned(),
-                topic: "gone".to_owned(),
-                partition: 0,
-            };
-            let value = Some(OffsetCommitValue::default());
             let mut loaded = Coordinator::new(Default::default());
-            loaded.load(0, -1, &GroupRecord::OffsetCommit { key, value }, 0);
+            loaded.load(0, -1, &offset_of("gone"), 0);
             owned.forget_lost(id, &mut loaded, &BTreeSet::new()).await;
             assert_eq!(loaded.figures().offsets, 0);
             assert_eq!(owned.state.borrow().partitions[&id].log().log_end(), 1);
@@ -310,12 +321,7 @@ mod tests {
     fn groups_write_while_the_memory_is_full() {
         block_on_one_core(CoreOptions::default(), async |core| {
             let (owned, id) = coordinating(&core);
-            let fill = |bytes: usize| std::iter::from_fn(move || Some(bytes));
-            let sizes = fill(1 << 20).take(1 << 10).chain(fill(1).take(1 << 10));
-            let _full: Vec<_> = sizes
-                .flat_map(|bytes| core.arena().allocate(bytes))
-                .collect();
-            assert_eq!(core.arena().free_bytes(), 0);
+            let _full = fill(&core);
             for count in 1..=1_000 {
                 let mut hosted = owned.groups.hosted.borrow_mut();
                 let ticket = hosted.await_answer(ReplyTo::Nobody);
@@ -331,5 +337,38 @@ mod tests {
                 );
             }
         });
+    }
+
+    /// It took from what is kept for commits.
+    #[test]
+    fn upkeep_waits_while_the_memory_is_full() {
+        block_on_one_core(CoreOptions::default(), async |core| {
+            let (owned, id) = coordinating(&core);
+            owned.act(id, |coordinator, _, now_ms| {
+                coordinator.load(0, -1, &offset_of("t"), now_ms);
+                Turn::default()
+            });
+            let full = fill(&core);
+            let deleted = HashSet::from(["t".into()]);
+            owned.act(id, |coordinator, _, _| coordinator.forget_topics(&deleted));
+            let log_end = || owned.state.borrow().partitions[&id].log().log_end();
+            assert_eq!(log_end(), 0, "it was taken");
+            drop(full);
+            owned.act(id, |coordinator, topics, now_ms| {
+                let turn = coordinator.tick(topics, now_ms + 1_000);
+                turn.expect("it is offered again")
+            });
+            assert_eq!(log_end(), 1);
+        });
+    }
+
+    /// Takes all of a core's memory but its reserve.
+    fn fill(core: &Core) -> Vec<ChunkMut> {
+        let often = |bytes: usize| iter::repeat_n(bytes, 1 << 10);
+        let sizes = often(1 << 20).chain(often(1));
+        let full = sizes.flat_map(|bytes| core.arena().allocate(bytes));
+        let full = full.collect();
+        assert_eq!(core.arena().free_bytes(), 0);
+        full
     }
 }

@@ -4,6 +4,7 @@
 use std::collections::{BTreeSet, HashSet};
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::super::group_config::group_config;
 use super::super::message::{ReadData, ReadRequest};
@@ -11,12 +12,13 @@ use super::super::{CoreGone, Owned, Shards};
 use super::Host;
 use super::figures::LOAD_SLOW;
 use super::topics::ImageTopics;
-use crate::coordinator::group::coordinator::{Coordinator, Walk};
+use crate::coordinator::group::coordinator::{Coordinator, Walk, Write};
 use crate::coordinator::group::offsets::NO_PRODUCER;
 use crate::coordinator::group::record::{Decoded, GroupRecord, RecordError};
 use crate::metadata::Changes;
 use crate::model::{Offset, PartitionId, Uuid};
 use crate::partition::PartitionError;
+use crate::protocol::error_code::ErrorCode;
 use crate::protocol::record::{
     Batch, BatchError, BatchHeader, Batches, Codec, CompressionError, ControlRecord, Records,
     decompress,
@@ -26,6 +28,10 @@ use crate::protocol::record::{
 const STRETCH_BYTES: usize = 2 << 20;
 /// A compressed batch of ours may hold so much; Kafka's own are a hundredth of it.
 const PLAIN_BYTES_MAX: usize = 256 << 20;
+
+/// So often a load offers a write while there is no memory, and waits so long in between.
+const APPEND_TRIES: usize = 50;
+const APPEND_AGAIN: Duration = Duration::from_millis(100);
 
 /// A log from which no coordinator can be made.
 #[derive(Debug, thiserror::Error)]
@@ -160,7 +166,7 @@ impl Owned {
             let (turn, next) = coordinator.forget_lost(&from, &ImageTopics(&image), deleted);
             for write in turn.writes {
                 let now_ms = self.core.now_ms();
-                match self.append_group_records(partition, &write) {
+                match self.append_patiently(partition, &write).await {
                     Ok(base) => {
                         count += write.records.len();
                         coordinator.appended(write, base, now_ms);
@@ -179,6 +185,24 @@ impl Owned {
         }
         if count > 0 {
             log::info!("{partition}: let {count} offsets of topics go that are gone");
+        }
+    }
+
+    /// Upkeep may not use the reserve of memory, and can wait: nobody can ask anything yet.
+    async fn append_patiently(
+        &self,
+        partition: PartitionId,
+        write: &Write,
+    ) -> Result<Offset, ErrorCode> {
+        let mut tries_left = APPEND_TRIES;
+        loop {
+            tries_left -= 1;
+            match self.append_group_records(partition, write) {
+                Err(ErrorCode::CoordinatorNotAvailable) if tries_left > 0 => {
+                    self.core.sleep(APPEND_AGAIN).await;
+                }
+                appended => return appended,
+            }
         }
     }
 

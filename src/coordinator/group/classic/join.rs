@@ -95,14 +95,15 @@ impl Group {
         }
     }
 
-    /// Whether the group can hold what a member says; what it said before goes.
+    /// Whether the group can hold what a member says; what it said before goes. Who says no more than
+    /// that always may, whatever the log has of the group.
     fn has_memory_for(&self, request: &JoinRequest) -> bool {
         let before = self.members.get(self.known_id(request));
         let before = before.map_or(0, |member| {
             protocols_bytes(&member.protocols) + member.names_bytes()
         });
         let bytes = self.said_bytes - before + request.said_bytes();
-        let fits = bytes <= MEMBERS_BYTES_MAX;
+        let fits = bytes <= MEMBERS_BYTES_MAX.max(self.said_bytes);
         if !fits {
             log::warn!(
                 "group {}: turns {} away: with it the members' subscriptions have {bytes} bytes, and \

@@ -159,7 +159,7 @@ impl Bench {
                 Deadline::Session { member, .. } => group.on_session_deadline(&member, cx),
                 Deadline::Join { .. } => group.on_join_deadline(cx),
                 Deadline::Sync { .. } => group.on_sync_deadline(cx),
-                Deadline::Step { .. } => unreachable!("of consumer groups"),
+                Deadline::Step { .. } | Deadline::Forget => unreachable!("of others"),
             });
             self.write(append);
         }
@@ -510,4 +510,29 @@ fn a_group_holds_so_much_of_its_members_words_and_no_more() {
         bench.joined(ticket).map(|told| told.error),
         Some(ErrorCode::GroupMaxSizeReached)
     );
+}
+
+/// A group that was larger when it was loaded lost its members, one by one, as they joined again.
+#[test]
+fn who_says_no_more_than_before_stays() {
+    let (mut bench, leader, follower) = Bench::stable_pair();
+    let mut snapshot = bench.written.clone().unwrap();
+    for member in &mut snapshot.members {
+        member.subscription = Bytes::from(vec![0; 17 << 20]);
+    }
+    bench.group = bench.with(|_, cx| {
+        let mut group = Group::restored("g".into(), snapshot, cx);
+        group.resume(cx);
+        group
+    });
+    let mut join = |id: &str, bytes: usize| {
+        let mut request = bench.request(id, &["range"]);
+        request.protocols[0].metadata = Bytes::from(vec![0; bytes]);
+        let ticket = bench.join(request);
+        bench.joined(ticket).map(|told| told.error)
+    };
+    let refused = Some(ErrorCode::GroupMaxSizeReached);
+    assert_eq!(join(&leader, (17 << 20) + 1), refused);
+    assert_eq!(join(&leader, 17 << 20), None, "it waits for the other");
+    assert_eq!(join(&follower, 17 << 20), Some(ErrorCode::None));
 }

@@ -57,12 +57,19 @@ pub fn refresh(group: &mut Group, topics: &dyn Topics, tx: &mut Tx) {
     }
 }
 
-/// The same, after all expressions have been looked up anew.
-pub fn refresh_regexes(group: &mut Group, topics: &dyn Topics, now: TimestampMs, tx: &mut Tx) {
-    match regex::refresh(group, topics, now, tx) {
+/// The same, after all expressions have been looked up anew; whether all have been.
+pub fn refresh_regexes(
+    group: &mut Group,
+    topics: &dyn Topics,
+    now: TimestampMs,
+    tx: &mut Tx,
+) -> bool {
+    let refreshed = regex::refresh(group, topics, now, tx);
+    match refreshed.has_changed {
         true => bump(group, TOPICS_HAVE_CHANGED, topics, tx),
         false => refresh(group, topics, tx),
     }
+    !refreshed.has_more
 }
 
 /// Of what the group subscribes to: names, ids and counts of partitions (FNV-1a; Kafka's own hash

@@ -119,7 +119,7 @@ pub struct Group {
     classic_members: usize,
     /// Members that have not reached the target.
     behind: HashSet<Arc<str>>,
-    /// What the members have said, all together.
+    /// What the members have said, and what their expressions stand for, all together.
     said_bytes: usize,
 }
 
@@ -252,7 +252,8 @@ impl Group {
         self.classic_members - usize::from(counts) == others
     }
 
-    /// What the members have said of themselves, all together; see
+    /// What the members have said of themselves and what their expressions stand for, all together;
+    /// see
     /// [`MEMBERS_BYTES_MAX`](crate::coordinator::group::config::MEMBERS_BYTES_MAX).
     pub fn said_bytes(&self) -> usize {
         self.said_bytes
@@ -330,11 +331,8 @@ impl Group {
                 self.set_current(&key.member_id, current);
             }
             GroupRecord::ConsumerGroupRegularExpression { key, value } => {
-                let regex = key.regular_expression.as_str().into();
-                match value {
-                    Some(value) => drop(self.regexes.insert(regex, stored::resolved(value))),
-                    None => drop(self.regexes.remove(&regex)),
-                }
+                let resolved = value.as_ref().map(stored::resolved);
+                self.set_resolved(&key.regular_expression, resolved);
             }
             // Written by Kafka before 4.1; the hash has taken its place.
             GroupRecord::ConsumerGroupPartitionMetadata { value, .. } => {
@@ -439,6 +437,17 @@ impl Group {
         self.targets.insert(id, target);
     }
 
+    fn set_resolved(&mut self, regex: &str, resolved: Option<Resolved>) {
+        let before = match resolved {
+            Some(resolved) => {
+                self.said_bytes += resolved.bytes();
+                self.regexes.insert(regex.into(), resolved)
+            }
+            None => self.regexes.remove(regex),
+        };
+        self.said_bytes -= before.map_or(0, |before| before.bytes());
+    }
+
     /// While records are replayed, a partition may be taken by the next before the last lets go:
     /// only who has it may.
     fn release(&mut self, id: &Arc<str>, current: &Current) {
@@ -514,6 +523,14 @@ impl Profile {
             + 2 * of(&self.instance_id)
             + texts.iter().sum::<usize>()
             + topics.chain(offers).sum::<usize>()
+    }
+}
+
+impl Resolved {
+    /// What it takes of the group's memory: the names are its own.
+    pub(super) fn bytes(&self) -> usize {
+        let topics = self.topics.iter();
+        topics.map(|topic| TEXT_BYTES + topic.len()).sum()
     }
 }
 

@@ -162,6 +162,8 @@ impl Coordinator {
         let told = match told {
             Ok(told) => told,
             Err(refused) => {
+                // What it has found with the expressions looked up is taken back, too.
+                live.regexes_are_stale |= !tx.records.is_empty();
                 tx.undo(&mut live.group);
                 if job.is_some() {
                     live.assigning = None;
@@ -217,8 +219,12 @@ impl Coordinator {
     ) -> Result<Told, Refused> {
         let limits = &self.config.consumer;
         if must_look_up(live, i64::from(limits.regex_refresh_interval_ms), now) {
-            change::refresh_regexes(&mut live.group, topics, now, tx);
-            (live.regexes_at, live.regexes_are_stale) = (now, false);
+            let are_all = change::refresh_regexes(&mut live.group, topics, now, tx);
+            live.regexes_are_stale = !are_all;
+            // The next heartbeat goes on with the rest, without waiting.
+            if are_all {
+                live.regexes_at = now;
+            }
         }
         let members_max = limits.members_max;
         let group = &mut live.group;

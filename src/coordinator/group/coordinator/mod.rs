@@ -52,13 +52,14 @@ use super::effects::{Append, Cx, Deadline};
 use super::offsets::{NO_PRODUCER, Offsets};
 use super::record::GroupRecord;
 use super::stored;
-use crate::coordinator::timers::Timers;
+use crate::coordinator::timers::{TimerId, Timers};
 use crate::model::{Offset, ProducerId, TimestampMs};
 use crate::protocol::error_code::ErrorCode;
 
 use figures::Counters;
 use kinds::{Answers, Group};
 use replay::Undo;
+use upkeep::Forgotten;
 
 /// The coordinator of one partition. Owned by the core that owns the partition.
 #[derive(Debug)]
@@ -68,6 +69,9 @@ pub struct Coordinator {
     groups: BTreeMap<Arc<str>, Group>,
     offsets: Offsets,
     timers: Timers<Deadline>,
+    /// Deleted topics whose tombstones the log has not taken.
+    to_forget: Forgotten,
+    forget_timer: TimerId,
     /// Appended and not durable, in the order of the log.
     in_flight: VecDeque<InFlight>,
     /// The number of the last append.
@@ -110,10 +114,22 @@ pub struct Write {
     undo: Option<Vec<Undo>>,
 }
 
+impl Write {
+    /// Whether nobody waits for it: it has no claim to memory that is kept for those who are waited
+    /// for.
+    pub fn is_upkeep(&self) -> bool {
+        matches!(self.then, Then::Upkeep | Then::Forget(_))
+    }
+}
+
 #[derive(Debug)]
 enum Then {
     /// Nobody waits.
     Nothing,
+    /// Nobody waits, and it can be done later as well.
+    Upkeep,
+    /// The same, for topics that are gone: it has to be done.
+    Forget(Arc<Forgotten>),
     /// An answer that holds once it is durable.
     Answer(Ticket, Answer),
     /// A classic group goes on.
@@ -133,12 +149,16 @@ struct InFlight {
 impl Coordinator {
     /// One without groups; then come the records of its partition, by [`Coordinator::load`].
     pub fn new(config: GroupConfig) -> Self {
+        let mut timers = Timers::default();
+        let forget_timer = timers.add(Deadline::Forget);
         Self {
             config,
             overrides: HashMap::new(),
             groups: BTreeMap::new(),
             offsets: Offsets::default(),
-            timers: Timers::default(),
+            timers,
+            to_forget: Forgotten::new(),
+            forget_timer,
             in_flight: VecDeque::new(),
             appended: 0,
             settled: 0,
@@ -237,6 +257,7 @@ impl Coordinator {
                     group.on_sync_deadline(cx)
                 });
             }
+            Deadline::Forget => turn.add(self.forget_again(topics, now)),
         }
         Some(turn)
     }
@@ -308,6 +329,7 @@ impl Coordinator {
             turn.answers
                 .extend(readers.map(|(ticket, answer)| (ticket, answer.failed(error))));
         }
+        self.forget_only_below(from);
         turn
     }
 
@@ -330,7 +352,8 @@ impl Coordinator {
         turn: &mut Turn,
     ) {
         match (then, result) {
-            (Then::Nothing, _) => {}
+            (Then::Nothing | Then::Upkeep, _) | (Then::Forget(_), Ok(())) => {}
+            (Then::Forget(topics), Err(_)) => self.offer_again(&topics, now),
             (Then::Answer(ticket, answer), Ok(())) => turn.answers.push((ticket, answer)),
             (Then::Answer(ticket, answer), Err(error)) => {
                 turn.answers.push((ticket, answer.failed(error)));

@@ -1,6 +1,6 @@
 //! What happens without being asked for: offsets expire, topics go, empty groups with them.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use super::super::record::GroupRecord;
 use super::super::stored;
 use super::kinds::Group;
 use super::{Coordinator, Then, Topics, Turn, Write};
-use crate::model::{TimestampMs, Uuid};
+use crate::model::{Offset, TimestampMs, Uuid};
 
 /// As many records are put into one batch of upkeep.
 const BATCH_RECORDS_MAX: usize = 500;
@@ -18,6 +18,12 @@ const BATCH_RECORDS_MAX: usize = 500;
 /// One stretch of a walk looks at so many groups and offsets: it takes well below a millisecond, and
 /// what it writes is about one batch.
 const STRETCH_LOOKS: usize = 500;
+
+/// Tombstones that the log has not taken are offered again after so long.
+const FORGET_AGAIN_MS: i64 = 1_000;
+
+/// Deleted topics of which offsets have to go, with the place in the log before which those are.
+pub(super) type Forgotten = HashMap<Arc<str>, Offset>;
 
 /// A topic's partition.
 type Place = (Arc<str>, i32);
@@ -67,22 +73,26 @@ impl Coordinator {
         topics: &dyn Topics,
         deleted: &BTreeSet<Uuid>,
     ) -> (Turn, Option<Walk>) {
-        let is_lost =
-            |topic: &str, id: Uuid| topics.by_name(topic).is_none() || deleted.contains(&id);
         self.walk(from, |group, place, stretch| {
             let id = group.id();
+            // A tombstone takes what is decided and what is not: all of it has to be lost.
+            let is_lost = |topic: &str, partition: i32| {
+                let mut all = self.offsets.all_at(id, topic, partition);
+                let is_gone = topics.by_name(topic).is_none();
+                is_gone || all.all(|one| deleted.contains(&one.topic_id))
+            };
             if place.is_none() {
                 let pending = self.offsets.pending_of_group(id);
-                let lost = pending.filter(|(topic, _, one)| is_lost(topic, one.topic_id));
+                let lost = pending.filter(|(topic, partition, _)| is_lost(topic, *partition));
                 stretch
                     .records
                     .extend(lost.map(|(topic, partition, _)| tombstone(id, topic, partition)));
             }
-            for (topic, partition, committed) in self.offsets.of_group_from(id, place) {
+            for (topic, partition, _) in self.offsets.of_group_from(id, place) {
                 if !stretch.looks() {
                     return Some((topic.clone(), partition));
                 }
-                if is_lost(topic, committed.topic_id) {
+                if is_lost(topic, partition) {
                     stretch.records.push(tombstone(id, topic, partition));
                 }
             }
@@ -121,19 +131,80 @@ impl Coordinator {
                 break;
             }
         }
-        (in_batches(stretch.records), next)
+        (in_batches(stretch.records, || Then::Upkeep), next)
     }
 
     /// Topics are gone: so is what was committed for them, and who creates one of the same name
-    /// begins at the beginning.
+    /// begins at the beginning. What the log does not take is offered to it again, until it does.
     pub fn forget_topics(&self, topics: &HashSet<Arc<str>>) -> Turn {
-        let mut records = Vec::new();
-        for group in self.offsets.groups_with_topics(topics) {
-            let places = self.offsets.places_of(&group).into_iter();
-            let gone = places.filter(|(topic, _)| topics.contains(topic));
-            records.extend(gone.map(|(topic, partition)| tombstone(&group, &topic, partition)));
+        let (mut records, mut last) = (Vec::new(), 0);
+        self.visit_places(topics, |group, topic, partition| {
+            let all = self.offsets.all_at(group, topic, partition);
+            last = all.map(|one| one.record_offset).fold(last, Offset::max);
+            records.push(tombstone(group, topic, partition));
+        });
+        let before = |topic: &Arc<str>| (topic.clone(), last + 1);
+        let gone = Arc::new(topics.iter().map(before).collect());
+        in_batches(records, || Then::Forget(Arc::clone(&gone)))
+    }
+
+    /// The log has not taken tombstones of these topics.
+    pub(super) fn offer_again(&mut self, topics: &Forgotten, now: TimestampMs) {
+        for (topic, before) in topics {
+            let again = self.to_forget.entry(topic.clone()).or_insert(*before);
+            *again = (*again).max(*before);
         }
-        in_batches(records)
+        self.timers.set(self.forget_timer, now + FORGET_AGAIN_MS);
+    }
+
+    /// The log has lost what is at and beyond `from`: what is written there now is of topics that
+    /// are there.
+    pub(super) fn forget_only_below(&mut self, from: Offset) {
+        for before in self.to_forget.values_mut() {
+            *before = (*before).min(from);
+        }
+    }
+
+    /// Offers tombstones again that the log has not taken. There may be another topic of the name
+    /// now: what was committed for that stays, and so does what was committed since.
+    pub(super) fn forget_again(&mut self, topics: &dyn Topics, now: TimestampMs) -> Turn {
+        let gone = std::mem::take(&mut self.to_forget);
+        let names = gone.keys().cloned().collect();
+        let (mut records, mut mixed) = (Vec::new(), Forgotten::new());
+        self.visit_places(&names, |group, topic, partition| {
+            let (current, before) = (topics.by_name(topic).map(|(id, _)| id), gone[topic]);
+            let is_old = |one: &Committed| {
+                one.record_offset < before && current.is_none_or(|id| id != one.topic_id)
+            };
+            let mut all = self.offsets.all_at(group, topic, partition);
+            let mut others = self.offsets.all_at(group, topic, partition);
+            if all.all(is_old) {
+                records.push(tombstone(group, topic, partition));
+            } else if others.any(is_old) {
+                // A transaction decides which of them stays.
+                mixed.insert(topic.clone(), before);
+            }
+        });
+        if !mixed.is_empty() {
+            self.offer_again(&mixed, now);
+        }
+        let gone = Arc::new(gone);
+        in_batches(records, || Then::Forget(Arc::clone(&gone)))
+    }
+
+    /// Shows every partition of these topics for which a group has an offset, decided or not.
+    fn visit_places(
+        &self,
+        topics: &HashSet<Arc<str>>,
+        mut visit: impl FnMut(&Arc<str>, &Arc<str>, i32),
+    ) {
+        for group in self.offsets.groups_with_topics(topics) {
+            for (topic, partition) in self.offsets.places_of(&group) {
+                if topics.contains(&topic) {
+                    visit(&group, &topic, partition);
+                }
+            }
+        }
     }
 
     fn expire_group(
@@ -212,13 +283,13 @@ fn tombstone(group: &str, topic: &str, partition: i32) -> GroupRecord {
     stored::offset_record(group, topic, partition, None)
 }
 
-fn in_batches(records: Vec<GroupRecord>) -> Turn {
+fn in_batches(records: Vec<GroupRecord>, then: impl Fn() -> Then) -> Turn {
     let mut turn = Turn::default();
     let mut records = records.into_iter().peekable();
     while records.peek().is_some() {
         turn.writes.push(Write {
             records: records.by_ref().take(BATCH_RECORDS_MAX).collect(),
-            then: Then::Nothing,
+            then: then(),
             undo: None,
         });
     }

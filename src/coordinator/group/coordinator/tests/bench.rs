@@ -155,7 +155,8 @@ impl Bench {
     pub(super) fn lose(&mut self) {
         self.log.truncate(self.durable);
         let error = ErrorCode::NotCoordinator;
-        let turn = self.coordinator.lost(0, error, self.now);
+        let from = self.durable as Offset;
+        let turn = self.coordinator.lost(from, error, self.now);
         self.take(turn);
     }
 

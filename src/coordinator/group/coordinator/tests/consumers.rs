@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::super::kinds::Group;
 use super::bench::{Bench, Consumer, GROUP};
 use crate::coordinator::group::answer::Answer;
 use crate::coordinator::group::config::{GroupConfig, GroupOverrides};
@@ -460,4 +461,56 @@ fn a_group_holds_so_much_of_its_members_words_and_no_more() {
         ErrorCode::None,
         "it says little"
     );
+}
+
+/// 10 MB of new names do not fit one batch.
+#[test]
+fn what_expressions_mean_is_found_over_several_heartbeats() {
+    let mut bench = Bench::eager();
+    bench.cluster.topics.clear();
+    let mut consumers: Vec<_> = (0..10)
+        .map(|n| Consumer::new(&format!("{n}"), &[]))
+        .collect();
+    for (number, one) in consumers.iter_mut().enumerate() {
+        one.regex = Some(format!(".*|x{number}").into());
+        assert_eq!(one.beat(&mut bench), ErrorCode::None);
+    }
+    for number in 0..1_000 {
+        bench.cluster.create(&format!("{number:01000}"), 1);
+    }
+    bench.refresh();
+    bench.pass(10_000);
+    for (beats, one) in consumers.iter_mut().take(4).enumerate() {
+        assert_eq!(resolved(&bench), beats * 3_000, "after {beats} heartbeats");
+        one.beat(&mut bench);
+    }
+    assert_eq!(resolved(&bench), 10_000);
+}
+
+/// A member's heartbeat that was refused took the look at the expressions with it.
+#[test]
+fn a_refused_heartbeat_leaves_expressions_to_be_looked_up() {
+    let mut bench = Bench::eager();
+    let mut one = Consumer::new("1", &[]);
+    one.regex = Some("[ac]".into());
+    one.beat(&mut bench);
+    bench.cluster.create("c", 2);
+    bench.refresh();
+    bench.pass(10_000);
+    let mut stranger = one_of("2").request();
+    stranger.epoch = 3;
+    assert_eq!(bench.beat(stranger).error, ErrorCode::UnknownMemberId);
+    bench.pass(10_000);
+    one.beat(&mut bench);
+    assert_eq!(one.count(), 6);
+}
+
+/// How many topics the expressions stand for.
+fn resolved(bench: &Bench) -> usize {
+    let Some(Group::Consumer(live)) = bench.coordinator.groups.get(GROUP) else {
+        panic!("there is no consumer group");
+    };
+    let used = live.group.used_regexes();
+    let resolved = used.filter_map(|regex| live.group.resolved(regex));
+    resolved.map(|resolved| resolved.topics.len()).sum()
 }

@@ -1,6 +1,6 @@
 //! What goes without being asked for.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use super::bench::Bench;
@@ -138,6 +138,109 @@ fn offsets_of_lost_topics_go_when_they_are_loaded() {
     let expected = [("a", 3), ("gone", 0), ("unheard of", 0), ("gone", 5)];
     assert_eq!(lost, expected.map(|(topic, n)| (Arc::from(topic), n)));
     assert_eq!(bench.coordinator.figures().offsets, 3_003);
+}
+
+/// What a transaction has committed for the topic that is there went with what was lost.
+#[test]
+fn a_lost_offset_stays_while_a_transaction_may_replace_it() {
+    let mut bench = Bench::eager();
+    let (of_a, _) = bench.cluster.topics["a"];
+    let deleted = Uuid::from_u128(900);
+    commit(&mut bench, "g", &[("a", deleted, 0), ("a", deleted, 1)]);
+    let mut coordinator = bench.loaded();
+    for (offset, partition, topic_id) in [(8, 0, of_a), (9, 1, deleted)] {
+        coordinator.load(
+            offset,
+            7,
+            &pending("g", "a", partition, topic_id),
+            bench.now,
+        );
+    }
+    let deleted = BTreeSet::from([deleted]);
+    let (turn, _) = coordinator.forget_lost(&Walk::default(), &bench.cluster, &deleted);
+    let records = turn.writes.iter().flat_map(|write| &write.records);
+    let mut lost: Vec<_> = records.map(place).collect();
+    lost.dedup();
+    assert_eq!(lost, [("a".into(), 1)]);
+}
+
+fn pending(group: &str, topic: &str, partition: i32, topic_id: Uuid) -> GroupRecord {
+    let key = OffsetCommitKey {
+        group: group.to_owned(),
+        topic: topic.to_owned(),
+        partition,
+    };
+    let value = Some(OffsetCommitValue {
+        topic_id,
+        ..OffsetCommitValue::default()
+    });
+    GroupRecord::OffsetCommit { key, value }
+}
+
+fn committed(bench: &Bench) -> Vec<i32> {
+    let all = bench.coordinator.offsets.of_group_from("g", None);
+    all.map(|(_, partition, _)| partition).collect()
+}
+
+/// The tombstones were refused, once and for all: a new topic of the name began with the offsets of
+/// the old one.
+#[test]
+fn offsets_of_a_deleted_topic_go_though_the_log_is_full_at_first() {
+    let mut bench = Bench::eager();
+    let (old, _) = bench.cluster.topics["a"];
+    let places = [0, 1, 2].map(|n| ("a", old, n));
+    commit(&mut bench, "g", &places);
+    commit(
+        &mut bench,
+        "g",
+        &[("a", Uuid::ZERO, 3), ("a", Uuid::ZERO, 4)],
+    );
+    bench.is_full = true;
+    bench.cluster.topics.remove("a");
+    let deleted = HashSet::from(["a".into()]);
+    let turn = bench.coordinator.forget_topics(&deleted);
+    assert!(turn.writes.iter().all(|write| write.is_upkeep()));
+    bench.take(turn);
+    bench.pass(10_000);
+    assert_eq!(committed(&bench), [0, 1, 2, 3, 4]);
+    bench.cluster.create("a", 6);
+    let (new, _) = bench.cluster.topics["a"];
+    bench.is_full = false;
+    commit(
+        &mut bench,
+        "g",
+        &[("a", new, 1), ("a", Uuid::ZERO, 3), ("a", new, 5)],
+    );
+    bench.pass(1_000);
+    assert_eq!(
+        committed(&bench),
+        [1, 3, 5],
+        "what was committed since stays"
+    );
+    let written = bench.log.len();
+    bench.pass(10_000);
+    assert_eq!(
+        (bench.log.len(), bench.coordinator.next_deadline()),
+        (written, None)
+    );
+}
+
+#[test]
+fn tombstones_of_a_deleted_topic_that_the_log_loses_are_written_again() {
+    let mut bench = Bench::eager();
+    commit(&mut bench, "g", &[("a", Uuid::ZERO, 0)]);
+    bench.is_prompt = false;
+    let deleted = HashSet::from(["a".into()]);
+    let turn = bench.coordinator.forget_topics(&deleted);
+    bench.take(turn);
+    assert_eq!(committed(&bench), []);
+    bench.lose();
+    assert_eq!(committed(&bench), [0]);
+    bench.is_prompt = true;
+    // It has the place in the log that the tombstone had.
+    commit(&mut bench, "g", &[("a", Uuid::ZERO, 1)]);
+    bench.pass(1_000);
+    assert_eq!(committed(&bench), [1]);
 }
 
 fn place(record: &GroupRecord) -> (Arc<str>, i32) {
