@@ -87,7 +87,7 @@ struct Translator<'a> {
     may_name_class: bool,
 }
 
-impl<'a> Translator<'a> {
+impl Translator<'_> {
     fn run(&mut self) -> Result<(), SyntaxError> {
         let mut was_repeated = false;
         while let Some(next) = self.take() {

@@ -161,7 +161,7 @@ fn a_lost_offset_stays_while_a_transaction_may_replace_it() {
     let records = turn.writes.iter().flat_map(|write| &write.records);
     let mut lost: Vec<_> = records.map(place).collect();
     lost.dedup();
-    assert_eq!(lost, [("a".into(), 1)]);
+    assert_eq!(lost, [(Arc::from("a"), 1)]);
 }
 
 fn pending(group: &str, topic: &str, partition: i32, topic_id: Uuid) -> GroupRecord {
