@@ -101,17 +101,22 @@ pub(super) async fn drive(core: Core) {
             round(&core.inner, ask);
         } else {
             let until = sleepers.next().map_or(visit_at, |due| due.min(visit_at));
-            if sleep(&core.inner, until - now).await == Slept::InGlommio {
-                (last_visit, last_asked) = (Instant::now(), Instant::now());
+            let slept = sleep(&core.inner, until - now).await;
+            let woken = core.inner.last_turn.get();
+            match slept {
+                Slept::InGlommio => (last_visit, last_asked) = (woken, woken),
+                Slept::InSockets => last_asked = woken,
+                Slept::Otherwise => {}
             }
         }
     }
 }
 
-#[derive(PartialEq, Eq)]
 enum Slept {
-    /// Its reactor has had its turn.
+    /// Its reactor has had its turn, and the sockets theirs.
     InGlommio,
+    /// They were asked.
+    InSockets,
     Otherwise,
 }
 
@@ -138,7 +143,10 @@ async fn sleep(core: &Inner, time: Duration) -> Slept {
             false => core.sockets.wait(time),
         });
         round(core, false);
-        Slept::Otherwise
+        match disk_works {
+            true => Slept::Otherwise,
+            false => Slept::InSockets,
+        }
     };
     core.mail.awake();
     slept
