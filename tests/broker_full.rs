@@ -7,6 +7,7 @@ mod broker_process;
 
 use std::env;
 use std::fs;
+use std::io::Write;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -76,12 +77,25 @@ fn a_full_disk_refuses_serves_heals_and_loses_nothing() {
     assert!(output.contains("the disk is full"), "{output}");
     assert!(output.contains("the disk has space again"), "{output}");
 
+    fill_to_the_last_byte(&ballast);
     broker.kill();
     broker.start_again();
     verify(&broker, &sent);
     broker.stop();
     broker.start_again();
     verify(&broker, &sent);
+    fs::remove_file(&ballast).expect("the ballast was there");
+    await_success(&broker);
+    broker.stop();
+}
+
+/// A broker that finds the disk like this when it starts must serve all the same.
+fn fill_to_the_last_byte(ballast: &Path) {
+    let mut file = fs::File::create(ballast).expect("a name takes no new block");
+    for piece in [1 << 20, 4096, 1] {
+        while file.write_all(&vec![1; piece]).is_ok() {}
+    }
+    let _ = file.sync_all();
 }
 
 fn create(broker: &Broker, topic: &str, partitions: i32) {

@@ -108,7 +108,7 @@ pub fn serve(
     let _lock = DirectoryLock::take(&dir)?;
     runtime::check_host(&dir)?;
     let plan = core_plan(&config)?;
-    let fetch_path = choose_fetch_path(&config)?;
+    let fetch_path = choose_fetch_path(&config);
     let addresses = resolve(&config.listeners)?;
     let found = partition_log::load(&dir)?;
     let shutdown = ShutdownSignal::install().map_err(io("taking over SIGTERM and SIGINT"))?;
@@ -587,20 +587,32 @@ fn core_plan(config: &BrokerConfig) -> Result<CorePlan, StartError> {
     }
 }
 
-fn choose_fetch_path(config: &BrokerConfig) -> Result<FetchPath, ServeError> {
+fn choose_fetch_path(config: &BrokerConfig) -> FetchPath {
     match config.fetch_path {
-        FetchPathChoice::Sendfile => Ok(FetchPath::Sendfile),
-        FetchPathChoice::Copy => Ok(FetchPath::Copy),
-        FetchPathChoice::Auto => {
-            let measured = runtime::measure_fetch_path(&config.data_dir);
-            let measured = measured.map_err(io("measuring how files are sent best"))?;
+        FetchPathChoice::Sendfile => FetchPath::Sendfile,
+        FetchPathChoice::Copy => FetchPath::Copy,
+        FetchPathChoice::Auto => cheaper_fetch_path(config),
+    }
+}
+
+/// The measurement saves processor time and no more: a broker whose disk is full starts without it.
+fn cheaper_fetch_path(config: &BrokerConfig) -> FetchPath {
+    match runtime::measure_fetch_path(&config.data_dir) {
+        Ok(measured) => {
             log::info!(
                 "files are sent by {:?}: sendfile takes {:.3}, copying {:.3} CPU seconds a GB here",
                 measured.path,
                 measured.sendfile_s_per_gb,
                 measured.copy_s_per_gb
             );
-            Ok(measured.path)
+            measured.path
+        }
+        Err(error) => {
+            log::warn!(
+                "files are sent by Sendfile: whether copying is cheaper could not be measured in {}: {error}",
+                config.data_dir.display()
+            );
+            FetchPath::Sendfile
         }
     }
 }

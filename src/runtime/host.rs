@@ -100,10 +100,21 @@ fn check_direct_io(dir: &Path) -> Result<(), StartError> {
     let probed = probe_direct_io(&path);
     let _ = fs::remove_file(&path);
     let dir = dir.to_owned();
-    probed.map_err(|error| match error.kind() {
-        ErrorKind::InvalidInput | ErrorKind::Unsupported => StartError::NoDirectIo { dir, error },
-        _ => StartError::Directory { dir, error },
-    })
+    match probed.map_err(|error| (error.kind(), error)) {
+        Ok(()) => Ok(()),
+        // A full disk says nothing about direct I/O, and what is on it can still be read.
+        Err((ErrorKind::StorageFull | ErrorKind::QuotaExceeded, error)) => {
+            log::warn!(
+                "direct I/O in {} could not be tried: {error}",
+                dir.display()
+            );
+            Ok(())
+        }
+        Err((ErrorKind::InvalidInput | ErrorKind::Unsupported, error)) => {
+            Err(StartError::NoDirectIo { dir, error })
+        }
+        Err((_, error)) => Err(StartError::Directory { dir, error }),
+    }
 }
 
 fn probe_direct_io(path: &Path) -> io::Result<()> {
