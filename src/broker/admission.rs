@@ -154,7 +154,7 @@ impl Admission {
 impl Place {
     /// The connection did something just now.
     pub(super) fn on_use(&self) {
-        self.open.used.set(self.admission.core.monotonic());
+        self.open.used.set(self.admission.core.last_turn());
     }
 }
 

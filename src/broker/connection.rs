@@ -7,6 +7,7 @@
 //! is dropped, as Kafka does.
 
 use std::io;
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -92,7 +93,7 @@ async fn read_requests(
     let limits = receive_limits(cx);
     let start = |early: &[u8]| placement::start_of_frame(cx, early);
     let mut frames = Frames::new(cx.core.clone(), conn.clone(), budget, limits, &start);
-    let client_host: Arc<str> = client_host(conn.peer().ip()).into();
+    let mut peer = Peer::new(conn.peer());
     let mut unseen = 0;
     while let Some(frame) = frames.next().await? {
         unseen += frame.len() + REQUEST_WORK;
@@ -101,7 +102,7 @@ async fn read_requests(
             cx.core.breathe().await;
         }
         place.on_use();
-        let request = parse(frame, *listener, &client_host)?;
+        let request = parse(frame, *listener, &mut peer)?;
         let started = match request.api {
             ApiKey::Fetch => in_turn(cx, request),
             _ => dispatch::start(cx, request).await?,
@@ -140,16 +141,40 @@ fn receive_limits(cx: &Context) -> ReceiveLimits {
     }
 }
 
-fn parse(frame: Frame, listener: usize, client_host: &Arc<str>) -> Result<Request, FrameError> {
-    let (head, _) = RequestHead::parse(&frame)?;
+fn parse(frame: Frame, listener: usize, peer: &mut Peer) -> Result<Request, FrameError> {
+    let (head, body) = RequestHead::parse(&frame)?;
     Ok(Request {
         api: head.api,
         version: head.version,
         correlation_id: head.correlation_id,
-        client_id: head.client_id.map(str::to_owned),
+        client_id: head.client_id.map(|id| peer.named(id)),
+        body_at: frame.len() - body.remaining(),
         frame,
         principal: Principal::ANONYMOUS,
-        client_host: client_host.clone(),
+        client_host: peer.host.clone(),
         listener,
     })
+}
+
+/// Who is at the other end, in words that its requests share.
+struct Peer {
+    host: Arc<str>,
+    /// How it called itself last.
+    client_id: Arc<str>,
+}
+
+impl Peer {
+    fn new(address: SocketAddr) -> Self {
+        Self {
+            host: client_host(address.ip()).into(),
+            client_id: Arc::default(),
+        }
+    }
+
+    fn named(&mut self, client_id: &str) -> Arc<str> {
+        if *self.client_id != *client_id {
+            self.client_id = client_id.into();
+        }
+        self.client_id.clone()
+    }
 }

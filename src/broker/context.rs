@@ -70,9 +70,11 @@ pub(super) struct Request {
     /// Comes back in the response.
     pub(super) correlation_id: i32,
     /// How the client calls itself.
-    pub(super) client_id: Option<String>,
+    pub(super) client_id: Option<Arc<str>>,
     /// The whole frame without its length.
     pub(super) frame: Frame,
+    /// Where its body begins.
+    pub(super) body_at: usize,
     /// On whose behalf.
     pub(super) principal: Principal,
     /// Where it comes from, as Kafka writes it: `/192.0.2.1`.

@@ -10,10 +10,9 @@ use super::context::{Context, Request};
 use super::response::Response;
 use crate::protocol::api_key::ApiKey;
 use crate::protocol::api_versions;
-use crate::protocol::frame::{self, RequestHead};
 use crate::protocol::message::Message;
 use crate::protocol::schema::Versions;
-use crate::protocol::wire::{Malformed, Unencodable};
+use crate::protocol::wire::{Malformed, Reader, Unencodable};
 
 /// Decoded requests may take so much memory beside their frames, per request.
 const DECODED_BYTES_MAX: usize = 64 << 20;
@@ -28,16 +27,6 @@ pub(super) enum Started {
 
 /// A response that is not there yet.
 pub(super) type Later = Pin<Box<dyn Future<Output = Result<Response, CloseConnection>>>>;
-
-impl Started {
-    /// The response itself where it is there already.
-    pub(super) async fn with(mut later: Later) -> Result<Self, CloseConnection> {
-        match now(&mut later).await {
-            Some(response) => Ok(Self::Ready(response?)),
-            None => Ok(Self::Later(later)),
-        }
-    }
-}
 
 /// The output of a future that is ready; else it is polled again by whoever waits for it next.
 pub(super) async fn now(later: &mut Later) -> Option<Result<Response, CloseConnection>> {
@@ -91,10 +80,21 @@ pub struct Served {
 
 impl Served {
     /// The versions that ApiVersions names.
-    pub fn versions(self) -> Versions {
+    pub const fn versions(self) -> Versions {
         api_versions::advertised(self.api).expect("every served API has its table")
     }
 }
+
+/// The versions served, by the number of the key: every request asks.
+static VERSIONS: [Versions; ApiKey::NUMBERS_END] = {
+    let mut table = [Versions::NONE; ApiKey::NUMBERS_END];
+    let mut next = 0;
+    while next < SERVED.len() {
+        table[SERVED[next].api.number() as usize] = SERVED[next].versions();
+        next += 1;
+    }
+    table
+};
 
 macro_rules! apis {
     (
@@ -174,10 +174,9 @@ pub(super) async fn start(cx: &Rc<Context>, request: Request) -> Result<Started,
     if request.api == ApiKey::ApiVersions {
         return Ok(Started::Ready(api::api_versions::answer(cx, &request)?));
     }
-    let served = SERVED.iter().find(|served| served.api == request.api);
-    match served {
-        Some(served) if served.versions().contain(request.version) => route(cx, request).await,
-        _ => Err(not_served(&request)),
+    match VERSIONS[request.api.number() as usize].contain(request.version) {
+        true => route(cx, request).await,
+        false => Err(not_served(&request)),
     }
 }
 
@@ -191,10 +190,7 @@ pub(super) fn decode<'a, M: Message<'a>>(
         version: request.version,
         malformed,
     };
-    let (_, body) = RequestHead::parse(frame).map_err(|error| match error {
-        frame::FrameError::Malformed(error) => malformed(error),
-        _ => not_served(request),
-    })?;
+    let body = Reader::new(&frame[request.body_at..]);
     M::decode(&mut body.budget_at_most(DECODED_BYTES_MAX), request.version).map_err(malformed)
 }
 

@@ -1,7 +1,9 @@
 //! The deadlines of a coordinator: thousands of sessions that are put off at every heartbeat.
 //!
 //! Putting a deadline off is one assignment: the queue keeps the earlier time and looks again when
-//! that has come. Pure; the time is an argument.
+//! that has come. It looks at many together, a little before they are due: of thousands of sessions
+//! most have been put off by then, and whoever waits for the queue is not woken for each. Those that
+//! are left come exactly when they are due. Pure; the time is an argument.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -10,6 +12,9 @@ use crate::model::TimestampMs;
 
 /// The queue is rebuilt when it has so many entries more than twice the timers.
 const STALE_ENTRIES_MAX: usize = 1024;
+
+/// Deadlines that were put off are looked at when a multiple of this has come.
+const LOOK_EVERY_MS: i64 = 500;
 
 /// Timers with what each is for.
 #[derive(Debug)]
@@ -112,7 +117,7 @@ impl<K: Clone> Timers<K> {
             if slot.generation != entry.generation || slot.queued != Some(entry.at) {
                 continue;
             }
-            slot.queued = slot.deadline.filter(|deadline| *deadline > now);
+            slot.queued = slot.deadline.and_then(|deadline| look_at(deadline, now));
             match (slot.queued, slot.deadline) {
                 (Some(later), _) => self.queue.push(Reverse(Entry { at: later, ..entry })),
                 (None, Some(_)) => {
@@ -150,6 +155,17 @@ impl<K: Clone> Timers<K> {
             slot.generation == entry.generation && slot.queued == Some(entry.at)
         });
     }
+}
+
+/// When to look at a deadline again; `None` when it has come.
+fn look_at(deadline: TimestampMs, now: TimestampMs) -> Option<TimestampMs> {
+    let with_others = deadline - deadline.rem_euclid(LOOK_EVERY_MS);
+    let later = if with_others > now {
+        with_others
+    } else {
+        deadline
+    };
+    (later > now).then_some(later)
 }
 
 #[cfg(test)]
@@ -190,6 +206,35 @@ mod tests {
         let other = timers.add(());
         assert_ne!(id, other, "the place is used again, the name is not");
         assert_eq!(timers.pop_due(300), None, "removed");
+    }
+
+    #[test]
+    fn what_is_put_off_is_looked_at_together_and_due_exactly() {
+        let mut timers = Timers::default();
+        let ids: Vec<_> = (0..100).map(|name| timers.add(name)).collect();
+        for (id, at) in ids.iter().zip(1_000..) {
+            timers.set(*id, at);
+            timers.set(*id, at + 10_000);
+        }
+        let mut looks = 0;
+        while timers.next().expect("all are set") < 11_000 {
+            let at = timers.next().expect("all are set");
+            assert_eq!(timers.pop_due(at), None);
+            looks += 1;
+        }
+        assert_eq!(looks, 100, "each once, at its first time");
+        for name in 0..100 {
+            assert_eq!(timers.pop_due(11_000 + name - 1), None);
+            assert_eq!(timers.pop_due(11_000 + name), Some(name));
+        }
+        for id in &ids {
+            timers.set(*id, 12_000);
+            timers.set(*id, 20_333);
+        }
+        assert_eq!(timers.pop_due(12_000), None);
+        assert_eq!(timers.next(), Some(20_000));
+        assert_eq!(timers.pop_due(20_000), None);
+        assert_eq!(timers.next(), Some(20_333));
     }
 
     #[test]

@@ -25,6 +25,13 @@ macro_rules! api_keys {
             /// Every key, in order.
             pub const ALL: &'static [Self] = &[$(Self::$name),*];
 
+            /// Every key's number is below this.
+            pub const NUMBERS_END: usize = {
+                let mut end = 0;
+                $(if $number >= end { end = $number + 1; })*
+                end
+            };
+
             /// The key with this number.
             pub const fn from_number(number: i16) -> Option<Self> {
                 match number {

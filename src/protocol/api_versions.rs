@@ -11,24 +11,29 @@ use super::schema::{Kind, Versions};
 /// Two differ from their tables. Produce is advertised from 0 on although versions 0 to 2 are
 /// refused, because librdkafka before 2.11.1 stops compressing where the lowest is above 0
 /// (KAFKA-18659). The last version of InitProducerId is not stable in Kafka 4.4.0.
-pub fn advertised(api: ApiKey) -> Option<Versions> {
-    let is_its = |kind: Kind| kind == Kind::Request(api.number());
-    let versions = API_SCHEMAS
-        .iter()
-        .find(|schema| is_its(schema.kind))?
-        .versions;
-    Some(match api {
-        ApiKey::Produce => Versions {
-            first: 0,
-            ..versions
-        },
-        ApiKey::InitProducerId => Versions {
-            last: InitProducerIdRequest::VERSIONS.last - 1,
-            ..versions
-        },
-        _ => versions,
-    })
+pub const fn advertised(api: ApiKey) -> Option<Versions> {
+    let versions = ADVERTISED[api.number() as usize];
+    if versions.is_empty() {
+        return None;
+    }
+    Some(versions)
 }
+
+/// By the number of the key: every request asks.
+static ADVERTISED: [Versions; ApiKey::NUMBERS_END] = {
+    let mut table = [Versions::NONE; ApiKey::NUMBERS_END];
+    let mut next = 0;
+    while next < API_SCHEMAS.len() {
+        let schema = API_SCHEMAS[next];
+        if let Kind::Request(number) = schema.kind {
+            table[number as usize] = schema.versions;
+        }
+        next += 1;
+    }
+    table[ApiKey::Produce.number() as usize].first = 0;
+    table[ApiKey::InitProducerId.number() as usize].last = InitProducerIdRequest::VERSIONS.last - 1;
+    table
+};
 
 /// Whether a client's software name or version is one that Kafka accepts: letters, digits, dashes
 /// and dots, neither dash nor dot at an end. Others are answered INVALID_REQUEST from version 3 on.

@@ -12,6 +12,9 @@ pub const PREFIX_LEN: usize = 4;
 /// Bytes every request has: API key, version, correlation id and the client id's length.
 pub const REQUEST_LEN_MIN: usize = 10;
 
+/// So much memory a frame begins with: most requests and answers of a client at rest are smaller.
+const SMALL_FRAME_LEN: usize = 128;
+
 /// How many bytes follow the prefix, at most `max` (`socket.request.max.bytes`).
 pub fn frame_len(prefix: [u8; PREFIX_LEN], max: usize) -> Result<usize, FrameError> {
     let len = i32::from_be_bytes(prefix);
@@ -144,7 +147,7 @@ fn frame<'h, 'm>(
     message: &impl Message<'m>,
     version: i16,
 ) -> Result<Encoded, Unencodable> {
-    let mut w = Writer::new();
+    let mut w = Writer::with_capacity(SMALL_FRAME_LEN);
     w.put(&[0; PREFIX_LEN]);
     header.encode(&mut w, header_version);
     message.encode(&mut w, version);

@@ -156,6 +156,11 @@ impl Core {
         Instant::now()
     }
 
+    /// When the core looked for work last: the same clock, some microseconds late, for nothing.
+    pub fn last_turn(&self) -> Instant {
+        self.inner.last_turn.get()
+    }
+
     /// Runs blocking work on a thread of the pool. A panic in it is a panic here.
     pub async fn blocking<T: Send + 'static>(
         &self,
@@ -221,7 +226,7 @@ impl Inner {
 
     /// Sleeps by `wait`, a call to the kernel: the poll that does it has not lasted meanwhile.
     pub(super) fn asleep(&self, wait: impl FnOnce()) {
-        self.pulse.end_poll();
+        self.pulse.fall_asleep();
         wait();
         self.pulse.resume_poll(since_start_ns());
     }

@@ -27,8 +27,6 @@ const VISIT_SELDOM: Duration = Duration::from_millis(50);
 #[derive(Default)]
 pub(super) struct Rounds {
     number: Cell<u64>,
-    /// How often a task beside the driving one has run.
-    busy: Cell<u64>,
     waiting: RefCell<Vec<Waker>>,
     /// Something was started while the core was about to sleep, or slept.
     wanted: Notify,
@@ -54,11 +52,6 @@ impl Rounds {
         self.wanted.notify_one();
     }
 
-    /// How often so far the core had anything to do but to look for work.
-    pub(super) fn busy(&self) -> u64 {
-        self.busy.get()
-    }
-
     fn is_awaited(&self) -> bool {
         !self.waiting.borrow().is_empty()
     }
@@ -80,7 +73,6 @@ pub(super) async fn drive(core: Core) {
     let (mut last_visit, mut last_asked) = (Instant::now(), Instant::now());
     loop {
         let alone = yield_to_others(&core).await;
-        rounds.busy.set(rounds.busy.get() + u64::from(!alone));
         let now = Instant::now();
         let visit_at = last_visit
             + match blocking::is_under_way() {

@@ -8,15 +8,28 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+/// Instead of a time: the core sleeps, and wakes by itself when that is over.
+const ASLEEP: u64 = u64::MAX;
+
+/// What a core is doing, as the watchdog sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Doing {
+    /// A task has run for so long.
+    Polling(Duration),
+    /// It sleeps in a call of ours, which ends in time.
+    Sleeping,
+    /// The executor chooses what to do next, or sleeps.
+    Choosing,
+}
+
 /// Written by its core, read by the watchdog; each value stands for itself, so order is no matter.
 #[derive(Default)]
 pub(super) struct Pulse {
     /// Rises with every poll of a task.
     beats: AtomicU64,
-    /// When the current poll began, [`since_start_ns`]; 0 between polls.
+    /// When the current poll began, [`since_start_ns`]; 0 between polls, [`ASLEEP`] in a sleep of
+    /// its own.
     polling_since_ns: AtomicU64,
-    /// When the core's own timer should have made it beat, [`since_start_ns`]; 0 before the first.
-    due_ns: AtomicU64,
     /// What runs: an index for [`name_of`].
     running: AtomicU32,
     stalls: AtomicU64,
@@ -58,6 +71,11 @@ impl Pulse {
         since_ns
     }
 
+    /// The poll sleeps: from here on it has not lasted.
+    pub(super) fn fall_asleep(&self) {
+        self.polling_since_ns.store(ASLEEP, Relaxed);
+    }
+
     /// The poll that slept goes on; it counts from now.
     pub(super) fn resume_poll(&self, now_ns: u64) {
         self.polling_since_ns.store(now_ns, Relaxed);
@@ -74,22 +92,11 @@ impl Pulse {
         self.running.load(Relaxed)
     }
 
-    pub(super) fn expect_beat_within(&self, time: Duration) {
-        self.due_ns
-            .store(since_start_ns() + time.as_nanos() as u64, Relaxed);
-    }
-
-    /// How long the current poll has lasted; `None` between polls.
-    pub(super) fn polling_for(&self, now_ns: u64) -> Option<Duration> {
-        let since = self.polling_since_ns.load(Relaxed);
-        (since > 0).then(|| Duration::from_nanos(now_ns.saturating_sub(since)))
-    }
-
-    /// How long the core's timer is overdue.
-    pub(super) fn overdue(&self, now_ns: u64) -> Duration {
-        match self.due_ns.load(Relaxed) {
-            0 => Duration::ZERO,
-            due => Duration::from_nanos(now_ns.saturating_sub(due)),
+    pub(super) fn doing(&self, now_ns: u64) -> Doing {
+        match self.polling_since_ns.load(Relaxed) {
+            0 => Doing::Choosing,
+            ASLEEP => Doing::Sleeping,
+            since => Doing::Polling(Duration::from_nanos(now_ns.saturating_sub(since))),
         }
     }
 }

@@ -130,6 +130,9 @@ impl Ring {
 
     /// Submits what was started and takes what is already done; whether there was any.
     pub(super) fn flush(&self) -> bool {
+        if self.state.is_idle() {
+            return false;
+        }
         self.state.submit();
         self.reap()
     }
@@ -170,8 +173,7 @@ impl Ring {
 
     /// Operations the kernel has not answered yet.
     pub(super) fn unfinished(&self) -> usize {
-        let ops = self.state.ops.borrow();
-        ops.in_flight as usize + ops.backlog.len()
+        self.state.unfinished()
     }
 }
 
@@ -332,6 +334,16 @@ impl State {
                 Ok(_) => return,
             }
         }
+    }
+
+    fn unfinished(&self) -> usize {
+        let ops = self.ops.borrow();
+        ops.in_flight as usize + ops.backlog.len()
+    }
+
+    /// Whether the kernel has nothing of ours: its queues, which it writes to, need no look.
+    fn is_idle(&self) -> bool {
+        self.poll.get() != SetPoll::Armed && self.unfinished() == 0
     }
 
     /// Also where the last poll is over and nobody has looked yet: a socket that is ready ends this

@@ -19,6 +19,8 @@ const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 86_400);
 pub(super) struct Sleepers {
     /// By when they wake; the number tells apart who wakes at the same time.
     waiting: RefCell<BTreeMap<(Instant, u64), Waker>>,
+    /// When the first of them wakes: asked in every round.
+    first: Cell<Option<Instant>>,
     numbers: Cell<u64>,
 }
 
@@ -44,8 +46,7 @@ impl Sleepers {
 
     /// When the first of them wakes.
     pub(super) fn next(&self) -> Option<Instant> {
-        let waiting = self.waiting.borrow();
-        waiting.first_key_value().map(|((due, _), _)| *due)
+        self.first.get()
     }
 
     /// Wakes those whose time has come; whether there were any.
@@ -59,16 +60,34 @@ impl Sleepers {
     }
 
     fn take_due(&self, now: Instant) -> Option<Waker> {
+        if self.first.get().is_none_or(|first| first > now) {
+            return None;
+        }
         let mut waiting = self.waiting.borrow_mut();
-        let first = waiting.first_entry()?;
-        (first.key().0 <= now).then(|| first.remove())
+        let taken = waiting.pop_first();
+        self.note_first(&waiting);
+        taken.map(|(_, waker)| waker)
     }
 
     fn add(&self, due: Instant, waker: Waker) -> u64 {
         let number = self.numbers.get();
         self.numbers.set(number + 1);
-        self.waiting.borrow_mut().insert((due, number), waker);
+        let mut waiting = self.waiting.borrow_mut();
+        waiting.insert((due, number), waker);
+        self.note_first(&waiting);
         number
+    }
+
+    fn remove(&self, due: Instant, number: u64) -> Option<Waker> {
+        let mut waiting = self.waiting.borrow_mut();
+        let waker = waiting.remove(&(due, number));
+        self.note_first(&waiting);
+        waker
+    }
+
+    fn note_first(&self, waiting: &BTreeMap<(Instant, u64), Waker>) {
+        let first = waiting.first_key_value();
+        self.first.set(first.map(|((due, _), _)| *due));
     }
 }
 
@@ -99,11 +118,8 @@ impl Future for Sleep {
 impl Drop for Sleep {
     fn drop(&mut self) {
         if let Some(number) = self.number {
-            let waker = self
-                .sleepers
-                .waiting
-                .borrow_mut()
-                .remove(&(self.due, number));
+            // What a waker does when it is dropped is not ours to know: nothing is borrowed then.
+            let waker = self.sleepers.remove(self.due, number);
             drop(waker);
         }
     }

@@ -34,9 +34,8 @@ const GLOMMIO_MEMORY_BYTES: usize = 64 << 10;
 const BLOCKING_THREADS: usize = 2;
 /// A core that ends looks so often whether the kernel has finished.
 const SETTLE_EVERY: Duration = Duration::from_millis(10);
-/// A busy core's timer for the watchdog; an idle core doubles it up to the maximum.
-const BEAT_EVERY: Duration = Duration::from_millis(10);
-const BEAT_EVERY_MAX: Duration = Duration::from_millis(50);
+/// A ring whose eventfd cannot be read is asked so often.
+const RETRY_EVERY: Duration = Duration::from_millis(10);
 
 /// What a core is made from.
 pub(super) struct Seed {
@@ -140,7 +139,6 @@ impl Started {
             };
             core.spawn(drive(core.clone()));
             core.spawn(reap_completions(core.clone(), completions));
-            core.spawn(beat(core.clone()));
             let main = core.tracked(index_of("the main task"), Box::pin(make(core.clone())));
             let ended = match race(main, fate.sealed(core.id())).await {
                 Either::First(output) => output,
@@ -172,27 +170,10 @@ async fn reap_completions(core: Core, completions: OwnedFd) {
                 "core {}: the ring's eventfd cannot be read: {error}",
                 core.id()
             );
-            core.sleep(BEAT_EVERY).await;
+            core.sleep(RETRY_EVERY).await;
         }
         core.inner.ring.reap();
         core.inner.rounds.want();
-    }
-}
-
-/// Moves at least once in a while, so that the watchdog can tell idle from stuck.
-async fn beat(core: Core) {
-    let (mut period, rounds) = (BEAT_EVERY, &core.inner.rounds);
-    loop {
-        let before = rounds.busy();
-        core.inner.pulse.expect_beat_within(period);
-        core.sleep(period).await;
-        // Once for this task.
-        let idle = rounds.busy() <= before + 1;
-        period = if idle {
-            BEAT_EVERY_MAX.min(period * 2)
-        } else {
-            BEAT_EVERY
-        };
     }
 }
 

@@ -38,7 +38,7 @@ pub use cleaner::CleanerStats;
 pub use control::{ControlCall, ControlReply};
 pub use controller::ControlError;
 pub use group_config::group_config;
-pub use groups::{GroupFigures, coordinator_partition};
+pub use groups::{Asked, GroupFigures, Said, coordinator_partition};
 pub use journal_replay::{JournalError, JournalReport};
 pub use log_config::topic_config;
 pub use message::{

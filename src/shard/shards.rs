@@ -20,8 +20,7 @@ use super::topics::{LogPositions, OpenReport};
 use super::watches::Watches;
 use super::{Owned, Shard, ShardMesh, ShardMeshEnd};
 use crate::config::BrokerConfig;
-use crate::coordinator::group::answer::Answer;
-use crate::coordinator::group::coordinator::{Call, ListedGroup};
+use crate::coordinator::group::coordinator::ListedGroup;
 use crate::log::{DataDir, FoundEntry, LoadedDir};
 use crate::metadata::MetadataImage;
 use crate::model::{CoreId, LeaderEpoch, Offset, PartitionId};
@@ -84,7 +83,7 @@ impl ReplyTo {
 }
 
 /// A reply on its way.
-enum Pending {
+pub(super) enum Pending {
     Local(oneshot::Receiver<ShardReply>),
     Remote(Pin<Box<dyn Future<Output = Result<ShardReply, CoreGone>>>>),
 }
@@ -327,15 +326,6 @@ impl Shards {
         &self.0.owned
     }
 
-    pub(super) fn ask_group(
-        &self,
-        on: CoreId,
-        call: Call,
-    ) -> impl Future<Output = Result<Result<Answer, ErrorCode>, CoreGone>> + 'static {
-        let pending = self.call(on, ShardCall::Group(call));
-        async move { expect_reply!(pending, Group) }
-    }
-
     /// The groups of all cores; the error if some are not loaded yet, with those that are.
     pub async fn list_groups(
         &self,
@@ -366,7 +356,7 @@ impl Shards {
         Ok(all)
     }
 
-    fn call(&self, to: CoreId, call: ShardCall) -> Pending {
+    pub(super) fn call(&self, to: CoreId, call: ShardCall) -> Pending {
         if to == self.0.core.id() {
             let (sender, receiver) = oneshot::channel();
             self.handle(call, ReplyTo::Local(sender));

@@ -4,17 +4,13 @@ use std::sync::Arc;
 
 use crate::broker::authorization::{Operation, Resource};
 use crate::broker::context::{Context, Request};
-use crate::coordinator::group::answer::Answer;
 use crate::coordinator::group::coordinator::Call;
 use crate::protocol::error_code::ErrorCode;
 use crate::runtime::sync::join_all;
-use crate::shard::CoreGone;
+use crate::shard::{CoreGone, Said};
 
 /// So many groups of one request are asked together: a request may name very many.
 const TOGETHER_MAX: usize = 64;
-
-/// What a coordinator says, or why none does.
-pub(super) type Said = Result<Answer, ErrorCode>;
 
 /// Takes out of an answer what its call must have been answered with.
 macro_rules! expect_answer {

@@ -7,7 +7,7 @@
 //! Versions:  v1 member types
 //! Not done:  –
 
-use super::by_group::{Said, ask_groups, check_group, expect_answer, not_empty};
+use super::by_group::{ask_groups, check_group, expect_answer, not_empty};
 use super::permissions::group_operations;
 use crate::broker::authorization::{Operation, Resource};
 use crate::broker::context::{Context, Request};
@@ -22,6 +22,7 @@ use crate::protocol::message::consumer_group_describe::{
     Assignment, ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse, DescribedGroup,
     Member, TopicPartitions,
 };
+use crate::shard::Said;
 
 /// A member of the classic protocol, and one of the consumer protocol.
 const CLASSIC: i8 = 0;

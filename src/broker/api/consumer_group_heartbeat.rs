@@ -29,6 +29,7 @@ use crate::protocol::error_code::ErrorCode;
 use crate::protocol::message::consumer_group_heartbeat::{
     Assignment, ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse, TopicPartitions,
 };
+use crate::shard::Said;
 
 /// The first version whose members choose their own ids.
 const OWN_ID_FROM: i16 = 1;
@@ -45,24 +46,34 @@ pub(in crate::broker) async fn start(
 ) -> Result<Started, CloseConnection> {
     let frame = std::mem::take(&mut request.frame);
     let message: ConsumerGroupHeartbeatRequest = decode(&request, &frame)?;
-    let member_id = message.member_id.as_str().into();
     let group = match check(cx, &request, &message) {
         Ok(group) => group,
         Err(refused) => {
-            let refused = response(ConsumerHeartbeatAnswer::refused(member_id, refused));
+            let refused = ConsumerHeartbeatAnswer::refused(message.member_id.into(), refused);
+            let refused = response(refused);
             return Ok(Started::Ready(Response::encode(&request, &refused)?));
         }
     };
-    let heartbeat = heartbeat(&request, message, fastrand::u128(..));
-    let asked = cx.shards.group(Call::ConsumerHeartbeat(group, heartbeat));
-    Started::with(Box::pin(async move {
-        let answer = match asked.await? {
-            Ok(answer) => expect_answer!(answer, Answer::ConsumerHeartbeat(answer) => answer),
-            Err(code) => ConsumerHeartbeatAnswer::refused(member_id, refusal(code)),
-        };
-        Ok(Response::encode(&request, &response(answer))?)
-    }))
-    .await
+    let heartbeat = heartbeat(&request, message);
+    let member_id = heartbeat.member_id.clone();
+    match cx
+        .shards
+        .group(Call::ConsumerHeartbeat(group, heartbeat))
+        .now()
+    {
+        Ok(said) => Ok(Started::Ready(answer(&request, member_id, said)?)),
+        Err(asked) => Ok(Started::Later(Box::pin(async move {
+            answer(&request, member_id, asked.await?)
+        }))),
+    }
+}
+
+fn answer(request: &Request, member_id: Arc<str>, said: Said) -> Result<Response, CloseConnection> {
+    let answer = match said {
+        Ok(answer) => expect_answer!(answer, Answer::ConsumerHeartbeat(answer) => answer),
+        Err(code) => ConsumerHeartbeatAnswer::refused(member_id, refusal(code)),
+    };
+    Ok(Response::encode(request, &response(answer))?)
 }
 
 fn check(
@@ -89,24 +100,20 @@ fn refusal(code: ErrorCode) -> Refused {
     }
 }
 
-fn heartbeat(
-    request: &Request,
-    message: ConsumerGroupHeartbeatRequest,
-    random: u128,
-) -> HeartbeatRequest {
+fn heartbeat(request: &Request, message: ConsumerGroupHeartbeatRequest) -> HeartbeatRequest {
     let text = |text: Option<String>| text.map(Arc::from);
     let has_no_id = message.member_id.is_empty() && message.member_epoch == JOINS;
     let topics = message.subscribed_topic_names;
     HeartbeatRequest {
         member_id: match has_no_id && request.version < OWN_ID_FROM {
-            true => Uuid::from_random(random).to_string().into(),
+            true => Uuid::from_random(fastrand::u128(..)).to_string().into(),
             false => message.member_id.into(),
         },
         epoch: message.member_epoch,
         instance_id: text(message.instance_id),
         rack_id: text(message.rack_id),
         rebalance_timeout_ms: Some(message.rebalance_timeout_ms).filter(|timeout| *timeout != -1),
-        client_id: request.client_id.as_deref().unwrap_or_default().into(),
+        client_id: request.client_id.clone().unwrap_or_default(),
         client_host: request.client_host.clone(),
         topics: topics.map(|topics| topics.into_iter().map(Arc::from).collect()),
         regex: text(message.subscribed_topic_regex),
@@ -140,7 +147,7 @@ fn response(answer: ConsumerHeartbeatAnswer) -> ConsumerGroupHeartbeatResponse {
     ConsumerGroupHeartbeatResponse {
         error_code: answer.error.code(),
         error_message: answer.message.map(cut),
-        member_id: (!is_refused).then(|| answer.member_id.to_string()),
+        member_id: (!is_refused).then(|| String::from(&*answer.member_id)),
         member_epoch: answer.epoch,
         heartbeat_interval_ms: answer.heartbeat_interval_ms,
         assignment: assigned,

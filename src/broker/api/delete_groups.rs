@@ -7,7 +7,7 @@
 
 use std::collections::HashSet;
 
-use super::by_group::{Said, ask_groups, check_group, expect_answer};
+use super::by_group::{ask_groups, check_group, expect_answer};
 use crate::broker::authorization::Operation;
 use crate::broker::context::{Context, Request};
 use crate::broker::dispatch::CloseConnection;
@@ -17,6 +17,7 @@ use crate::protocol::error_code::ErrorCode;
 use crate::protocol::message::delete_groups::{
     DeletableGroupResult, DeleteGroupsRequest, DeleteGroupsResponse,
 };
+use crate::shard::Said;
 
 /// Deletes groups.
 pub(in crate::broker) async fn handle(

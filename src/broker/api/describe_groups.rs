@@ -11,7 +11,7 @@ use std::collections::HashSet;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::by_group::{Said, ask_groups, check_group, expect_answer};
+use super::by_group::{ask_groups, check_group, expect_answer};
 use super::permissions::group_operations;
 use crate::broker::authorization::Operation;
 use crate::broker::context::{Context, Request};
@@ -23,6 +23,7 @@ use crate::protocol::error_code::ErrorCode;
 use crate::protocol::message::describe_groups::{
     DescribeGroupsRequest, DescribeGroupsResponse, DescribedGroup, DescribedGroupMember,
 };
+use crate::shard::Said;
 
 /// The first version that may be told that there is no such group.
 const NOT_FOUND_FROM: i16 = 6;

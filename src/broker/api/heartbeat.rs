@@ -6,13 +6,14 @@
 //! Versions:  v3 static members (KIP-345) · v4 flexible
 //! Not done:  –
 
-use super::by_group::{Said, expect_answer, group_of_member};
+use super::by_group::{expect_answer, group_of_member};
 use crate::broker::context::{Context, Request};
 use crate::broker::dispatch::CloseConnection;
 use crate::coordinator::group::answer::Answer;
 use crate::coordinator::group::coordinator::Call;
 use crate::protocol::error_code::ErrorCode;
 use crate::protocol::message::heartbeat::{HeartbeatRequest, HeartbeatResponse};
+use crate::shard::Said;
 
 /// Takes a member's heartbeat.
 pub(in crate::broker) async fn handle(

@@ -70,13 +70,13 @@ pub(in crate::broker) async fn start(
 }
 
 fn join_request(request: &Request, message: JoinGroupRequest<'_>, random: u128) -> JoinRequest {
-    let client_id = request.client_id.as_deref().unwrap_or_default();
+    let client_id = request.client_id.clone().unwrap_or_default();
     let instance_id = message.group_instance_id;
-    let named = instance_id.as_deref().unwrap_or(client_id);
+    let named = instance_id.as_deref().unwrap_or(&client_id);
     JoinRequest {
         new_member_id: new_member_id(named, random),
         member_id: message.member_id.into(),
-        client_id: client_id.into(),
+        client_id,
         client_host: request.client_host.clone(),
         session_timeout_ms: message.session_timeout_ms,
         rebalance_timeout_ms: match request.version {

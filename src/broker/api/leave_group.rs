@@ -6,7 +6,7 @@
 //! Versions:  v3 several members (KIP-345) · v4 flexible · v5 reason (KIP-800)
 //! Not done:  a consumer group whose last member of the new protocol is removed here stays one
 
-use super::by_group::{Said, expect_answer, group_of_member};
+use super::by_group::{expect_answer, group_of_member};
 use crate::broker::context::{Context, Request};
 use crate::broker::dispatch::CloseConnection;
 use crate::coordinator::group::answer::Answer;
@@ -16,6 +16,7 @@ use crate::protocol::error_code::ErrorCode;
 use crate::protocol::message::leave_group::{
     LeaveGroupRequest, LeaveGroupResponse, MemberIdentity, MemberResponse,
 };
+use crate::shard::Said;
 
 /// The first version with several members.
 const MEMBERS_FROM: i16 = 3;

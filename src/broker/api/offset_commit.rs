@@ -11,7 +11,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::by_group::{Said, check_group, expect_answer};
+use super::by_group::{check_group, expect_answer};
 use crate::broker::authorization::{Operation, Resource};
 use crate::broker::context::{Context, Request};
 use crate::broker::dispatch::{CloseConnection, Started, decode};
@@ -24,6 +24,7 @@ use crate::protocol::message::offset_commit::{
     OffsetCommitRequest, OffsetCommitRequestPartition, OffsetCommitRequestTopic,
     OffsetCommitResponse, OffsetCommitResponsePartition, OffsetCommitResponseTopic,
 };
+use crate::shard::Said;
 
 /// The first version that knows the errors of KIP-848.
 const NEW_ERRORS_FROM: i16 = 9;

@@ -9,7 +9,7 @@
 use std::sync::Arc;
 
 use super::by_core::find_partition;
-use super::by_group::{Said, check_group, expect_answer, not_empty};
+use super::by_group::{check_group, expect_answer, not_empty};
 use crate::broker::authorization::{Operation, Resource};
 use crate::broker::context::{Context, Request};
 use crate::broker::dispatch::CloseConnection;
@@ -20,6 +20,7 @@ use crate::protocol::message::offset_delete::{
     OffsetDeleteRequest, OffsetDeleteRequestTopic, OffsetDeleteResponse,
     OffsetDeleteResponsePartition, OffsetDeleteResponseTopic,
 };
+use crate::shard::Said;
 
 /// Forgets offsets.
 pub(in crate::broker) async fn handle(

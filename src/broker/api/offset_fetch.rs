@@ -11,7 +11,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::by_group::{Said, ask_groups, check_group, expect_answer};
+use super::by_group::{ask_groups, check_group, expect_answer};
 use crate::broker::authorization::{Operation, Resource};
 use crate::broker::context::{Context, Request};
 use crate::broker::dispatch::CloseConnection;
@@ -25,6 +25,7 @@ use crate::protocol::message::offset_fetch::{
     OffsetFetchResponseGroup, OffsetFetchResponsePartition, OffsetFetchResponsePartitions,
     OffsetFetchResponseTopic, OffsetFetchResponseTopics,
 };
+use crate::shard::Said;
 
 /// The first version with an error beside the topics.
 const GROUP_ERROR_FROM: i16 = 2;

@@ -36,10 +36,13 @@ struct Sockets {
     free: Vec<u32>,
 }
 
-/// An edge of a socket that has gone meanwhile names an older generation.
+/// An edge of a socket that has gone meanwhile names an older generation. One line of the
+/// processor's cache, which of a connection that speaks seldom has to come from memory.
+#[derive(Default)]
+#[repr(align(64))]
 struct Slot {
     generation: u32,
-    edges: Option<Rc<Edges>>,
+    edges: Edges,
 }
 
 /// What is known of one socket.
@@ -59,7 +62,6 @@ struct Edges {
 pub(in super::super) struct Registered {
     set: Rc<Set>,
     slot: u32,
-    edges: Rc<Edges>,
 }
 
 impl Readiness {
@@ -77,14 +79,10 @@ impl Readiness {
 
     /// Adds a non-blocking socket. It must outlive the registration or be closed right after it.
     pub(in super::super) fn register(&self, socket: impl AsFd) -> io::Result<Registered> {
-        let edges = Rc::new(Edges::default());
-        edges.readable.set(true);
-        edges.writable.set(true);
-        let (slot, token) = self.set.sockets.borrow_mut().add(edges.clone());
+        let (slot, token) = self.set.sockets.borrow_mut().add();
         let registered = Registered {
             set: self.set.clone(),
             slot,
-            edges,
         };
         let flags = EventFlags::IN | EventFlags::OUT | EventFlags::RDHUP | EventFlags::ET;
         epoll::add(&self.set.epoll, socket, EventData::new_u64(token), flags)?;
@@ -121,9 +119,10 @@ impl Readiness {
             Err(error) => panic!("a set of sockets that worked at the start fails: {error}"),
         };
         for event in events.iter() {
-            let edges = self.set.sockets.borrow().find(event.data.u64());
-            if let Some(edges) = edges {
-                edges.on_event(event.flags);
+            let woken = self.set.sockets.borrow().on_event(event);
+            // Nothing is borrowed while wakers run.
+            for waker in woken.into_iter().flatten() {
+                waker.wake();
             }
         }
         taken
@@ -138,54 +137,84 @@ impl AsFd for Readiness {
 }
 
 impl Sockets {
-    fn add(&mut self, edges: Rc<Edges>) -> (u32, u64) {
+    /// A slot with the token that names it.
+    fn add(&mut self) -> (u32, u64) {
         let slot = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(Slot {
-                generation: 0,
-                edges: None,
-            });
+            self.slots.push(Slot::default());
             (self.slots.len() - 1) as u32
         });
         let place = &mut self.slots[slot as usize];
-        place.edges = Some(edges);
+        place.edges = Edges::default();
+        place.edges.readable.set(true);
+        place.edges.writable.set(true);
         (slot, u64::from(place.generation) << 32 | u64::from(slot))
     }
 
-    fn find(&self, token: u64) -> Option<Rc<Edges>> {
-        let place = self.slots.get(token as u32 as usize)?;
-        let current = place.generation == (token >> 32) as u32;
-        place.edges.clone().filter(|_| current)
+    /// Takes an edge in; who waits for it.
+    fn on_event(&self, event: &Event) -> [Option<Waker>; 2] {
+        let token = event.data.u64();
+        match self.slots.get(token as u32 as usize) {
+            Some(place) if place.generation == (token >> 32) as u32 => {
+                place.edges.on_event(event.flags)
+            }
+            _ => [None, None],
+        }
     }
 
-    fn remove(&mut self, slot: u32) {
+    /// What is left of a socket, to be dropped when nothing is borrowed.
+    fn remove(&mut self, slot: u32) -> Edges {
         let place = &mut self.slots[slot as usize];
-        place.edges = None;
         place.generation = place.generation.wrapping_add(1);
         self.free.push(slot);
+        std::mem::take(&mut place.edges)
     }
 }
 
 impl Edges {
-    fn on_event(&self, flags: EventFlags) {
+    fn on_event(&self, flags: EventFlags) -> [Option<Waker>; 2] {
+        let mut woken = [None, None];
         let end = EventFlags::RDHUP | EventFlags::HUP | EventFlags::ERR;
         if flags.intersects(end) {
             self.ended.set(true);
         }
         if flags.intersects(end | EventFlags::IN) {
             self.readable.set(true);
-            wake(&self.reader);
+            woken[0] = self.reader.take();
         }
         if flags.intersects(EventFlags::OUT | EventFlags::HUP | EventFlags::ERR) {
             self.writable.set(true);
-            wake(&self.writer);
+            woken[1] = self.writer.take();
         }
+        woken
     }
 }
 
-fn wake(waiting: &RefCell<Option<Waker>>) {
-    let waker = waiting.borrow_mut().take();
-    if let Some(waker) = waker {
-        waker.wake();
+/// The two things that are waited for.
+#[derive(Clone, Copy)]
+enum Direction {
+    Reading,
+    Writing,
+}
+
+impl Edges {
+    fn may(&self, direction: Direction) -> &Cell<bool> {
+        match direction {
+            Direction::Reading => &self.readable,
+            Direction::Writing => &self.writable,
+        }
+    }
+
+    /// Leaves a waker; gives the one that it takes the place of.
+    fn leave(&self, direction: Direction, waker: &Waker) -> Option<Waker> {
+        let waiting = match direction {
+            Direction::Reading => &self.reader,
+            Direction::Writing => &self.writer,
+        };
+        let mut waiting = waiting.borrow_mut();
+        match &*waiting {
+            Some(known) if known.will_wake(waker) => None,
+            _ => waiting.replace(waker.clone()),
+        }
     }
 }
 
@@ -197,11 +226,10 @@ impl Registered {
         wanted: usize,
         mut call: impl FnMut() -> io::Result<usize>,
     ) -> Poll<io::Result<usize>> {
-        let edges = &*self.edges;
-        let answer = poll_call(&edges.readable, &edges.reader, cx, &mut call);
+        let answer = self.poll_call(Direction::Reading, cx, &mut call);
         if let Poll::Ready(Ok(count)) = answer {
             // Less than there was room for: it is empty, and what comes later makes an edge.
-            edges.readable.set(count == wanted || edges.ended.get());
+            self.edges(|edges| edges.readable.set(count == wanted || edges.ended.get()));
         }
         answer
     }
@@ -212,7 +240,7 @@ impl Registered {
         cx: &mut Context<'_>,
         mut call: impl FnMut() -> io::Result<T>,
     ) -> Poll<io::Result<T>> {
-        poll_call(&self.edges.readable, &self.edges.reader, cx, &mut call)
+        self.poll_call(Direction::Reading, cx, &mut call)
     }
 
     /// Sends by `call`, or leaves a waker.
@@ -221,48 +249,59 @@ impl Registered {
         cx: &mut Context<'_>,
         mut call: impl FnMut() -> io::Result<T>,
     ) -> Poll<io::Result<T>> {
-        poll_call(&self.edges.writable, &self.edges.writer, cx, &mut call)
+        self.poll_call(Direction::Writing, cx, &mut call)
     }
 
     /// Waits for the end of a connect.
     pub(super) fn poll_connected(&self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.edges.writable.get() {
+        if self.edges(|edges| edges.writable.get()) {
             return Poll::Ready(());
         }
-        *self.edges.writer.borrow_mut() = Some(cx.waker().clone());
+        self.leave(Direction::Writing, cx.waker());
         Poll::Pending
     }
 
     /// A connect has begun: nothing can be sent until an edge says that it is over.
     pub(super) fn expect_connect(&self) {
-        self.edges.writable.set(false);
+        self.edges(|edges| edges.writable.set(false));
+    }
+
+    fn poll_call<T>(
+        &self,
+        direction: Direction,
+        cx: &mut Context<'_>,
+        call: &mut dyn FnMut() -> io::Result<T>,
+    ) -> Poll<io::Result<T>> {
+        while self.edges(|edges| edges.may(direction).get()) {
+            match call() {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.edges(|edges| edges.may(direction).set(false));
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                answer => return Poll::Ready(answer),
+            }
+        }
+        self.leave(direction, cx.waker());
+        Poll::Pending
+    }
+
+    fn leave(&self, direction: Direction, waker: &Waker) {
+        let before = self.edges(|edges| edges.leave(direction, waker));
+        drop(before);
+    }
+
+    /// What is known of the socket. Nothing that `look` does may come back to the set: no waker is
+    /// woken or dropped in it.
+    fn edges<T>(&self, look: impl FnOnce(&Edges) -> T) -> T {
+        let sockets = self.set.sockets.borrow();
+        look(&sockets.slots[self.slot as usize].edges)
     }
 }
 
 impl Drop for Registered {
     fn drop(&mut self) {
         // The kernel forgets the socket when it is closed.
-        self.set.sockets.borrow_mut().remove(self.slot);
+        let left = self.set.sockets.borrow_mut().remove(self.slot);
+        drop(left);
     }
-}
-
-fn poll_call<T>(
-    may: &Cell<bool>,
-    waiting: &RefCell<Option<Waker>>,
-    cx: &mut Context<'_>,
-    call: &mut dyn FnMut() -> io::Result<T>,
-) -> Poll<io::Result<T>> {
-    while may.get() {
-        match call() {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => may.set(false),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            answer => return Poll::Ready(answer),
-        }
-    }
-    let mut waiting = waiting.borrow_mut();
-    match &mut *waiting {
-        Some(known) => known.clone_from(cx.waker()),
-        None => *waiting = Some(cx.waker().clone()),
-    }
-    Poll::Pending
 }

@@ -323,12 +323,9 @@ mod tests {
             let (owned, id) = coordinating(&core);
             let _full = fill(&core);
             for count in 1..=1_000 {
-                let mut hosted = owned.groups.hosted.borrow_mut();
-                let ticket = hosted.await_answer(ReplyTo::Nobody);
-                drop(hosted);
-                owned.act(id, |coordinator, topics, now_ms| {
-                    coordinator.call(ticket, commit(), topics, now_ms)
-                });
+                let asked = owned.ask_group(id, commit());
+                let ticket = asked.expect_err("it is answered once it is durable");
+                owned.await_answer(ticket, ReplyTo::Nobody);
                 let state = owned.state.borrow();
                 assert_eq!(
                     state.partitions[&id].log().log_end(),

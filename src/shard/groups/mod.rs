@@ -29,20 +29,22 @@ mod upkeep;
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
 use std::future::Future;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 pub use figures::GroupFigures;
 
-use super::message::{GroupFilter, ShardReply};
-use super::shards::ReplyTo;
+use super::message::{GroupFilter, ShardCall, ShardReply};
+use super::shards::{Pending, ReplyTo};
 use super::{CoreGone, Owned, Shards};
 use crate::coordinator::group::answer::{Answer, Ticket};
 use crate::coordinator::group::coordinator::{Call, Coordinator, ListedGroup};
 use crate::metadata::{CONSUMER_OFFSETS, MetadataImage};
 use crate::model::{PartitionId, PartitionMap, PartitionSet, TimestampMs};
 use crate::protocol::error_code::ErrorCode;
-use crate::runtime::sync::Notify;
+use crate::runtime::sync::{Notify, oneshot};
 use figures::Loads;
 
 /// The coordinators of a core, with what its tasks wait for.
@@ -60,6 +62,9 @@ pub(super) struct Groups {
 #[derive(Default)]
 struct Hosted {
     hosts: PartitionMap<Host>,
+    /// The call that is being put to a coordinator, and what it has said.
+    asked: Option<(Ticket, Option<Answer>)>,
+    /// Those that were not answered at once.
     waiting: HashMap<Ticket, ReplyTo, foldhash::fast::RandomState>,
     tickets: u64,
 }
@@ -109,38 +114,108 @@ fn java_hash(text: &str) -> i32 {
 
 impl Shards {
     /// Asks a group's coordinator. The call has its place in the coordinator's order when this
-    /// returns; the future tells what became of it. The error is one of the coordinator as a whole:
-    /// `COORDINATOR_LOAD_IN_PROGRESS` or `NOT_COORDINATOR`.
-    pub fn group(
-        &self,
-        call: Call,
-    ) -> impl Future<Output = Result<Result<Answer, ErrorCode>, CoreGone>> + 'static {
-        let partition = coordinator_partition(&self.image(), call.group());
-        let asked = partition.map(|partition| self.ask_group(self.owner(partition), call));
-        async move {
-            match asked {
-                Some(answer) => answer.await,
-                None => Ok(Err(ErrorCode::NotCoordinator)),
+    /// returns; the future tells what became of it.
+    pub fn group(&self, call: Call) -> Asked {
+        let Some(partition) = coordinator_partition(&self.image(), call.group()) else {
+            return Asked(Answered::Now(Some(Err(ErrorCode::NotCoordinator))));
+        };
+        let owner = self.owner(partition);
+        if owner != self.core().id() {
+            return Asked(Answered::Later(self.call(owner, ShardCall::Group(call))));
+        }
+        let owned = self.owned();
+        Asked(match owned.ask_group(partition, call) {
+            Ok(said) => Answered::Now(Some(said)),
+            Err(ticket) => {
+                let (sender, receiver) = oneshot::channel();
+                owned.await_answer(ticket, ReplyTo::Local(sender));
+                Answered::Later(Pending::Local(receiver))
             }
+        })
+    }
+}
+
+/// What a coordinator says to a call. The error is one of the coordinator as a whole:
+/// `COORDINATOR_LOAD_IN_PROGRESS` or `NOT_COORDINATOR`.
+pub type Said = Result<Answer, ErrorCode>;
+
+/// A call that was put to a coordinator: a future of what it says.
+#[must_use = "an answer that is not awaited is lost"]
+pub struct Asked(Answered);
+
+enum Answered {
+    /// At once, as most heartbeats are; nothing when that was taken.
+    Now(Option<Said>),
+    /// Not yet, or by another core.
+    Later(Pending),
+}
+
+impl Asked {
+    /// What was said at once; else the call itself, to wait for.
+    ///
+    /// # Errors
+    /// The call, if it is not answered yet.
+    pub fn now(self) -> Result<Said, Self> {
+        match self.0 {
+            Answered::Now(said) => Ok(said.expect("nobody has taken the answer")),
+            later @ Answered::Later(_) => Err(Self(later)),
+        }
+    }
+}
+
+impl Future for Asked {
+    type Output = Result<Said, CoreGone>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let pending = match &mut self.get_mut().0 {
+            Answered::Now(said) => {
+                let said = said.take();
+                return Poll::Ready(Ok(said.expect("nobody has taken the answer")));
+            }
+            Answered::Later(pending) => pending,
+        };
+        match ready!(Pin::new(pending).poll(cx))? {
+            ShardReply::Group(said) => Poll::Ready(Ok(said)),
+            other => unreachable!("asked a coordinator, got {other:?}"),
         }
     }
 }
 
 impl Owned {
-    /// A call for one of this core's coordinators.
+    /// A call of another core for one of this core's coordinators.
     pub(super) fn call_group(&self, call: Call, reply: ReplyTo) {
         let partition = coordinator_partition(&self.state.borrow().image, call.group());
-        let Some(partition) = partition else {
-            return reply.send(ShardReply::Group(Err(ErrorCode::NotCoordinator)));
+        let asked = match partition {
+            Some(partition) => self.ask_group(partition, call),
+            None => Ok(Err(ErrorCode::NotCoordinator)),
         };
-        self.settle_group(partition);
-        if let Err(error) = self.groups.hosted.borrow().check_ready(partition) {
-            return reply.send(ShardReply::Group(Err(error)));
+        match asked {
+            Ok(said) => reply.send(ShardReply::Group(said)),
+            Err(ticket) => self.await_answer(ticket, reply),
         }
-        let ticket = self.groups.hosted.borrow_mut().await_answer(reply);
+    }
+
+    /// Puts a call to one of this core's coordinators.
+    ///
+    /// # Errors
+    /// What to wait for by [`Owned::await_answer`], if it has not answered at once.
+    fn ask_group(&self, partition: PartitionId, call: Call) -> Result<Said, Ticket> {
+        self.settle_group(partition);
+        let ticket = match self.groups.hosted.borrow_mut().ask(partition) {
+            Ok(ticket) => ticket,
+            Err(error) => return Ok(Err(error)),
+        };
         self.act_settled(partition, |coordinator, topics, now_ms| {
             coordinator.call(ticket, call, topics, now_ms)
         });
+        let asked = self.groups.hosted.borrow_mut().asked.take();
+        let (_, answer) = asked.expect("one call is put at a time");
+        answer.map(Ok).ok_or(ticket)
+    }
+
+    fn await_answer(&self, ticket: Ticket, reply: ReplyTo) {
+        let waiting = &mut self.groups.hosted.borrow_mut().waiting;
+        waiting.insert(ticket, reply);
     }
 
     /// The groups of this core.
@@ -171,11 +246,14 @@ impl Hosted {
         }
     }
 
-    fn await_answer(&mut self, reply: ReplyTo) -> Ticket {
+    /// A ticket for a call that is put now.
+    fn ask(&mut self, partition: PartitionId) -> Result<Ticket, ErrorCode> {
+        self.check_ready(partition)?;
         self.tickets += 1;
         let ticket = Ticket(self.tickets);
-        self.waiting.insert(ticket, reply);
-        ticket
+        let before = self.asked.replace((ticket, None));
+        assert!(before.is_none(), "one call is put at a time");
+        Ok(ticket)
     }
 
     fn ready(&mut self, partition: PartitionId) -> Option<&mut Coordinator> {
@@ -187,9 +265,17 @@ impl Hosted {
 
     fn answer(&mut self, answers: Vec<(Ticket, Answer)>) {
         for (ticket, answer) in answers {
-            let reply = self.waiting.remove(&ticket);
-            let reply = reply.expect("a call is answered once");
-            reply.send(ShardReply::Group(Ok(answer)));
+            match &mut self.asked {
+                Some((asked, said)) if *asked == ticket => {
+                    let before = said.replace(answer);
+                    assert!(before.is_none(), "a call is answered once");
+                }
+                _ => {
+                    let reply = self.waiting.remove(&ticket);
+                    let reply = reply.expect("a call is answered once");
+                    reply.send(ShardReply::Group(Ok(answer)));
+                }
+            }
         }
     }
 }

@@ -57,10 +57,10 @@ impl Owned {
 
     /// Looks at everything that is due, one deadline at a time.
     async fn ring_due(&self) {
-        let partitions = self.groups.hosted.borrow().partitions();
         // What is set anew meanwhile has its turn the next time.
         let now_ms = self.core.now_ms();
-        for partition in partitions {
+        let due = self.groups.hosted.borrow().due(now_ms);
+        for partition in due {
             let mut any = true;
             while any {
                 self.act(partition, |coordinator, topics, _| {
@@ -238,11 +238,22 @@ impl Hosted {
         matches!(self.hosts.get(&partition), Some(Host::Ready(_)))
     }
 
+    /// Those with a deadline that has come.
+    fn due(&self, now_ms: TimestampMs) -> Vec<PartitionId> {
+        let due = self.deadlines().filter(|(_, at)| *at <= now_ms);
+        due.map(|(partition, _)| partition).collect()
+    }
+
     fn next_deadline(&self) -> Option<TimestampMs> {
-        let ready = self.hosts.values().filter_map(|host| match host {
+        self.deadlines().map(|(_, at)| at).min()
+    }
+
+    fn deadlines(&self) -> impl Iterator<Item = (PartitionId, TimestampMs)> {
+        let of = |host: &Host| match host {
             Host::Ready(coordinator) => coordinator.next_deadline(),
             Host::Loading { .. } | Host::Failed => None,
-        });
-        ready.min()
+        };
+        let hosts = self.hosts.iter();
+        hosts.filter_map(move |(partition, host)| Some((*partition, of(host)?)))
     }
 }

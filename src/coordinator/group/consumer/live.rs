@@ -24,7 +24,7 @@ pub struct Live {
     pub topics_are_unseen: bool,
     /// The number of the last append that was about it.
     pub last_write: u64,
-    deadlines: HashMap<Arc<str>, Deadlines>,
+    deadlines: HashMap<Arc<str>, Deadlines, foldhash::fast::RandomState>,
 }
 
 /// An assignment that is being made elsewhere.
@@ -53,7 +53,7 @@ impl Live {
             regexes_are_stale: false,
             topics_are_unseen: false,
             last_write: 0,
-            deadlines: HashMap::new(),
+            deadlines: HashMap::default(),
         }
     }
 
@@ -86,6 +86,11 @@ impl Live {
             Some(classic) => classic.session_timeout_ms,
             None => session_timeout_ms,
         };
+        self.put_off_session(id, timeout_ms, cx);
+    }
+
+    /// A session of a member that is there begins anew.
+    pub fn put_off_session(&mut self, id: &Arc<str>, timeout_ms: i32, cx: &mut Cx<'_>) {
         let session = match self.deadlines.get(id) {
             Some(deadlines) => deadlines.session,
             None => {

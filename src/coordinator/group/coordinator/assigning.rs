@@ -90,8 +90,9 @@ impl Coordinator {
     /// The topics of the cluster have changed.
     pub fn refresh(&mut self, topics: &dyn Topics, _now: TimestampMs) -> Turn {
         let mut turn = Turn::default();
-        for (id, group) in &mut self.groups {
-            let Group::Consumer(live) = group else {
+        let names: Vec<_> = self.groups.names().cloned().collect();
+        for id in &names {
+            let Some(Group::Consumer(live)) = self.groups.get_mut(id) else {
                 continue;
             };
             // Expressions are looked up with the next heartbeats, so that many changes in a row

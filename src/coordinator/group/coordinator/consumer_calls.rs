@@ -32,17 +32,17 @@ impl Coordinator {
         turn: &mut Turn,
     ) {
         let member_id = request.member_id.clone();
+        let checked = check(id, &request, &self.config.consumer.assignors);
+        if checked.is_ok() && self.consumer_steady(ticket, id, &request, now, turn) {
+            return;
+        }
         self.see_topics(id, topics, turn);
-        let done =
-            check(id, &request, &self.config.consumer.assignors).and_then(|()| {
-                match request.epoch {
-                    LEAVES | LEFT_FOR_A_WHILE => {
-                        self.consumer_leave(ticket, id, &request, topics, now, turn)
-                    }
-                    _ if self.consumer_steady(ticket, id, &request, now, turn) => Ok(()),
-                    _ => self.consumer_step(ticket, id, request, topics, now, turn),
-                }
-            });
+        let done = checked.and_then(|()| match request.epoch {
+            LEAVES | LEFT_FOR_A_WHILE => {
+                self.consumer_leave(ticket, id, &request, topics, now, turn)
+            }
+            _ => self.consumer_step(ticket, id, request, topics, now, turn),
+        });
         if let Err(refused) = done {
             let answer = ConsumerHeartbeatAnswer::refused(member_id, refused);
             turn.answers
@@ -125,20 +125,25 @@ impl Coordinator {
         now: TimestampMs,
         turn: &mut Turn,
     ) -> bool {
+        let settled = self.settled;
         let session_timeout_ms = self.session_timeout_ms(id);
         let regex_interval_ms = i64::from(self.config.consumer.regex_refresh_interval_ms);
         let (Some(Group::Consumer(live)), mut cx) = self.open(id, now, &mut turn.answers) else {
             return false;
         };
-        if must_look_up(live, regex_interval_ms, now) {
+        if live.topics_are_unseen || must_look_up(live, regex_interval_ms, now) {
             return false;
         }
         let Some(told) = steady(&live.group, request) else {
             return false;
         };
-        live.keep_alive(&told.member_id, session_timeout_ms, &mut cx);
+        live.put_off_session(&told.member_id, session_timeout_ms, &mut cx);
+        let is_settled = live.last_write <= settled;
         let answer = self.told(id, told);
-        self.answer_settled(id, ticket, answer, turn);
+        match is_settled {
+            true => turn.answers.push((ticket, answer)),
+            false => self.answer_in_turn(ticket, answer, turn),
+        }
         true
     }
 

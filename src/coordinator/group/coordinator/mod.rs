@@ -22,6 +22,7 @@ mod commit;
 mod consumer_calls;
 mod conversion;
 mod figures;
+mod groups;
 mod kinds;
 mod mixed_calls;
 mod reading;
@@ -41,7 +42,7 @@ pub use reading::{
 
 pub use upkeep::Walk;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use super::answer::{Answer, Ticket};
@@ -57,6 +58,7 @@ use crate::model::{Offset, ProducerId, TimestampMs};
 use crate::protocol::error_code::ErrorCode;
 
 use figures::Counters;
+use groups::Groups;
 use kinds::{Answers, Group};
 use replay::Undo;
 use upkeep::Forgotten;
@@ -66,7 +68,7 @@ use upkeep::Forgotten;
 pub struct Coordinator {
     config: GroupConfig,
     overrides: HashMap<Arc<str>, GroupOverrides>,
-    groups: BTreeMap<Arc<str>, Group>,
+    groups: Groups,
     offsets: Offsets,
     timers: Timers<Deadline>,
     /// Deleted topics whose tombstones the log has not taken.
@@ -154,7 +156,7 @@ impl Coordinator {
         Self {
             config,
             overrides: HashMap::new(),
-            groups: BTreeMap::new(),
+            groups: Groups::default(),
             offsets: Offsets::default(),
             timers,
             to_forget: Forgotten::new(),
@@ -199,7 +201,7 @@ impl Coordinator {
     /// Everything is loaded: sessions begin.
     pub fn begin(&mut self, now: TimestampMs) -> Turn {
         let mut turn = Turn::default();
-        let ids: Vec<_> = self.groups.keys().cloned().collect();
+        let ids: Vec<_> = self.groups.names().cloned().collect();
         for id in ids {
             self.resume(&id, now, &mut turn);
         }
@@ -337,7 +339,7 @@ impl Coordinator {
     pub fn unload(&mut self, now: TimestampMs) -> Turn {
         let mut turn = self.lost(0, ErrorCode::NotCoordinator, now);
         turn.writes.clear();
-        let ids: Vec<_> = self.groups.keys().cloned().collect();
+        let ids: Vec<_> = self.groups.names().cloned().collect();
         for id in ids {
             self.take_group(&id, ErrorCode::NotCoordinator, now, &mut turn.answers);
         }

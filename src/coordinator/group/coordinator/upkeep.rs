@@ -1,7 +1,6 @@
 //! What happens without being asked for: offsets expire, topics go, empty groups with them.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::ops::Bound;
 use std::sync::Arc;
 
 use super::super::classic::State;
@@ -111,10 +110,8 @@ impl Coordinator {
             looks_left: STRETCH_LOOKS,
             is_over: false,
         };
-        let first = from.group.as_deref();
-        let first = first.map_or(Bound::Unbounded, Bound::Included);
         let mut next = None;
-        for (id, group) in self.groups.range::<str, _>((first, Bound::Unbounded)) {
+        for (id, group) in self.groups.since(from.group.as_deref()) {
             let place = from
                 .place
                 .as_ref()
