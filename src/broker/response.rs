@@ -21,10 +21,12 @@ impl Response {
         request: &Request,
         message: &M,
     ) -> Result<Self, Unencodable> {
-        Ok(Self::with_bodies(
-            request.head().respond(message)?,
-            std::iter::empty(),
-        ))
+        let encoded = request.head().respond(message)?;
+        assert!(encoded.splices.is_empty(), "a message without bodies");
+        Ok(Self {
+            slices: vec![Slice::Head(encoded.head.into())],
+            lease: None,
+        })
     }
 
     /// A response with its bodies, one for each place that the message left open, in order.

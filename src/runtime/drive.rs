@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 /// So often glommio's reactor has its turn while the pool works, and the sockets have theirs.
 const VISIT_EVERY: Duration = Duration::from_millis(1);
 /// So often it has it otherwise: for a request to end, or another core's panic.
-const VISIT_SELDOM: Duration = Duration::from_millis(50);
+const VISIT_SELDOM: Duration = Duration::from_millis(100);
 
 /// Who waits for a round, and who wakes the task that makes them.
 #[derive(Default)]

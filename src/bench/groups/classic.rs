@@ -147,9 +147,9 @@ impl Classic {
 
     pub(super) fn heartbeat_request(&self) -> HeartbeatRequest {
         HeartbeatRequest {
-            group_id: self.membership.group.clone(),
+            group_id: self.membership.group.as_str().into(),
             generation_id: self.generation,
-            member_id: self.member_id.clone(),
+            member_id: self.member_id.as_str().into(),
             ..Default::default()
         }
     }

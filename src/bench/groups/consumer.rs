@@ -65,8 +65,8 @@ impl Consumer {
     /// The heartbeat of its stage: everything, what it owns, or nothing but that it is there.
     pub(super) fn heartbeat_request(&self) -> ConsumerGroupHeartbeatRequest {
         let request = ConsumerGroupHeartbeatRequest {
-            group_id: self.membership.group.clone(),
-            member_id: self.member_id.clone(),
+            group_id: self.membership.group.as_str().into(),
+            member_id: self.member_id.as_str().into(),
             member_epoch: self.epoch,
             ..Default::default()
         };
@@ -98,7 +98,7 @@ impl Consumer {
             code => return Err(code),
         }
         if let Some(member_id) = &response.member_id {
-            self.member_id.clone_from(member_id);
+            self.member_id = String::from(&**member_id);
         }
         let advanced = self.epoch != response.member_epoch;
         self.epoch = response.member_epoch;

@@ -44,8 +44,21 @@ pub(super) fn group_of_member(
     request: &Request,
     group: &str,
 ) -> Result<Arc<str>, ErrorCode> {
+    check_group_of_member(cx, request, group)?;
+    Ok(group.into())
+}
+
+/// The same, where the name is there to be shared.
+pub(super) fn check_group_of_member(
+    cx: &Context,
+    request: &Request,
+    group: &str,
+) -> Result<(), ErrorCode> {
     check_group(cx, request, Operation::Read, group)?;
-    not_empty(group)
+    match group {
+        "" => Err(ErrorCode::InvalidGroupId),
+        _ => Ok(()),
+    }
 }
 
 /// A group's name where it must have one.

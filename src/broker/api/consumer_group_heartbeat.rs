@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::by_group::{expect_answer, group_of_member};
+use super::by_group::{check_group_of_member, expect_answer};
 use crate::broker::authorization::{Operation, Resource};
 use crate::broker::context::{Context, Request};
 use crate::broker::dispatch::{CloseConnection, Started, decode};
@@ -46,14 +46,11 @@ pub(in crate::broker) async fn start(
 ) -> Result<Started, CloseConnection> {
     let frame = std::mem::take(&mut request.frame);
     let message: ConsumerGroupHeartbeatRequest = decode(&request, &frame)?;
-    let group = match check(cx, &request, &message) {
-        Ok(group) => group,
-        Err(refused) => {
-            let refused = ConsumerHeartbeatAnswer::refused(message.member_id.into(), refused);
-            let refused = response(refused);
-            return Ok(Started::Ready(Response::encode(&request, &refused)?));
-        }
-    };
+    if let Err(refused) = check(cx, &request, &message) {
+        let refused = response(ConsumerHeartbeatAnswer::refused(message.member_id, refused));
+        return Ok(Started::Ready(Response::encode(&request, &refused)?));
+    }
+    let group = message.group_id.clone();
     let heartbeat = heartbeat(&request, message);
     let member_id = heartbeat.member_id.clone();
     match cx
@@ -80,15 +77,15 @@ fn check(
     cx: &Context,
     request: &Request,
     message: &ConsumerGroupHeartbeatRequest,
-) -> Result<Arc<str>, Refused> {
+) -> Result<(), Refused> {
     if !offers_consumer_groups(&cx.config(), &cx.image()) {
         return Err(refusal(ErrorCode::UnsupportedVersion));
     }
-    let group = group_of_member(cx, request, &message.group_id).map_err(refusal)?;
+    check_group_of_member(cx, request, &message.group_id).map_err(refusal)?;
     let mut topics = message.subscribed_topic_names.iter().flatten();
     let may = |topic: &String| cx.may(request, Operation::Describe, Resource::Topic(topic));
     match topics.all(may) {
-        true => Ok(group),
+        true => Ok(()),
         false => Err(refusal(ErrorCode::TopicAuthorizationFailed)),
     }
 }
@@ -107,7 +104,7 @@ fn heartbeat(request: &Request, message: ConsumerGroupHeartbeatRequest) -> Heart
     HeartbeatRequest {
         member_id: match has_no_id && request.version < OWN_ID_FROM {
             true => Uuid::from_random(fastrand::u128(..)).to_string().into(),
-            false => message.member_id.into(),
+            false => message.member_id,
         },
         epoch: message.member_epoch,
         instance_id: text(message.instance_id),
@@ -147,7 +144,7 @@ fn response(answer: ConsumerHeartbeatAnswer) -> ConsumerGroupHeartbeatResponse {
     ConsumerGroupHeartbeatResponse {
         error_code: answer.error.code(),
         error_message: answer.message.map(cut),
-        member_id: (!is_refused).then(|| String::from(&*answer.member_id)),
+        member_id: (!is_refused).then_some(answer.member_id),
         member_epoch: answer.epoch,
         heartbeat_interval_ms: answer.heartbeat_interval_ms,
         assignment: assigned,

@@ -6,7 +6,7 @@
 //! Versions:  v3 static members (KIP-345) · v4 flexible
 //! Not done:  –
 
-use super::by_group::{expect_answer, group_of_member};
+use super::by_group::{check_group_of_member, expect_answer};
 use crate::broker::context::{Context, Request};
 use crate::broker::dispatch::CloseConnection;
 use crate::coordinator::group::answer::Answer;
@@ -21,12 +21,12 @@ pub(in crate::broker) async fn handle(
     request: &Request,
     message: HeartbeatRequest,
 ) -> Result<HeartbeatResponse, CloseConnection> {
-    let said = match group_of_member(cx, request, &message.group_id) {
+    let said = match check_group_of_member(cx, request, &message.group_id) {
         Err(code) => Err(code),
-        Ok(group) => {
+        Ok(()) => {
             let call = Call::Heartbeat {
-                group,
-                member_id: message.member_id.into(),
+                group: message.group_id,
+                member_id: message.member_id,
                 instance_id: message.group_instance_id.map(Into::into),
                 generation: message.generation_id,
             };

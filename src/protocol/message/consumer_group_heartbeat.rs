@@ -2,13 +2,15 @@
 //!
 //! Versions: 1 subscription by regular expression, member id chosen by the client (KIP-1082).
 
+use std::sync::Arc;
+
 use crate::model::Uuid;
 
 message! {
     /// Joins, keeps in, changes or leaves a consumer group; null fields have not changed.
     ConsumerGroupHeartbeatRequest: request 68, versions 0..=1, flexible 0.. {
-        group_id: String,
-        member_id: String,
+        group_id: Arc<str>,
+        member_id: Arc<str>,
         member_epoch: i32,
         instance_id: Option<String> [null, default null],
         rack_id: Option<String> [null, default null],
@@ -32,7 +34,7 @@ message! {
         throttle_time_ms: i32,
         error_code: i16,
         error_message: Option<String> [null, default null],
-        member_id: Option<String> [null, default null],
+        member_id: Option<Arc<str>> [null, default null],
         member_epoch: i32,
         heartbeat_interval_ms: i32,
         assignment: Option<Assignment> [null, default null],

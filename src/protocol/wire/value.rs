@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use super::{Form, Malformed, Problem, Reader, Unencodable, Writer};
 use crate::model::Uuid;
 use crate::protocol::schema::Type;
@@ -162,6 +164,14 @@ lengthy!([] String, Type::String, Self::new(), short_len,
 |r, len, _form| {
     let text = r.text(len)?;
     r.charge(len).map(|()| text.to_owned())
+});
+
+// For what is kept, and shared, as it is.
+lengthy!([] Arc<str>, Type::String, Self::default(), short_len,
+|value, w, _form| w.put(value.as_bytes()),
+|r, len, _form| {
+    let text = r.text(len)?;
+    r.charge(len).map(|()| text.into())
 });
 
 lengthy!([] &'a [u8], Type::Bytes, &[], long_len,

@@ -159,8 +159,13 @@ impl Conn {
 
     /// Sends what the socket takes of `bytes`, or waits until it takes something.
     pub(super) fn poll_write(&self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let write = || (&self.inner.stream).write(bytes);
+        let write = || self.write(bytes);
         self.inner.registered.poll_write(cx, write)
+    }
+
+    /// Sends what the socket takes of `bytes`: `WouldBlock` where that is nothing.
+    pub(super) fn write(&self, bytes: &[u8]) -> io::Result<usize> {
+        (&self.inner.stream).write(bytes)
     }
 
     fn poll_read(&self, cx: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>> {

@@ -91,8 +91,15 @@ pub(super) fn send_at_once(conn: &Conn, mut slices: Vec<Slice>) -> io::Result<Ve
         first: 0,
         sent: 0,
     };
-    let (parts, more) = rest.memory();
-    let sent = match conn.with_socket(|socket| sys::net::send_vectored(socket, &parts, more)) {
+    let sent = match rest.slices.len() {
+        // As most are; the kernel has less to do for it.
+        1 => conn.write(rest.first_bytes()),
+        _ => {
+            let (parts, more) = rest.memory();
+            conn.with_socket(|socket| sys::net::send_vectored(socket, &parts, more))
+        }
+    };
+    let sent = match sent {
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
         Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
         other => other?,

@@ -117,9 +117,9 @@ pub(super) fn synced(
 
 pub(super) fn beat(group: &str, identity: &Identity) -> HeartbeatRequest {
     HeartbeatRequest {
-        group_id: group.to_owned(),
+        group_id: group.into(),
         generation_id: identity.epoch,
-        member_id: identity.member_id.clone(),
+        member_id: identity.member_id.as_str().into(),
         group_instance_id: identity.instance_id.clone(),
     }
 }
@@ -151,8 +151,8 @@ pub(super) fn report(
     report: &Report,
 ) -> ConsumerGroupHeartbeatRequest {
     let request = ConsumerGroupHeartbeatRequest {
-        group_id: settings.group.clone(),
-        member_id: report.identity.member_id.clone(),
+        group_id: settings.group.as_str().into(),
+        member_id: report.identity.member_id.as_str().into(),
         member_epoch: report.identity.epoch,
         instance_id: report.identity.instance_id.clone(),
         topic_partitions: report.owned.as_ref().map(|owned| by_topic(owned)),
@@ -180,8 +180,8 @@ pub(super) fn report(
 /// The report of a member that goes.
 pub(super) fn last_report(group: &str, leave: &Leave) -> ConsumerGroupHeartbeatRequest {
     ConsumerGroupHeartbeatRequest {
-        group_id: group.to_owned(),
-        member_id: leave.identity.member_id.clone(),
+        group_id: group.into(),
+        member_id: leave.identity.member_id.as_str().into(),
         member_epoch: leave.identity.epoch,
         instance_id: leave.identity.instance_id.clone(),
         ..Default::default()
@@ -201,7 +201,10 @@ pub(super) fn reported(
             .collect()
     });
     Ok(Reported {
-        member_id: response.member_id.filter(|id| !id.is_empty()),
+        member_id: response
+            .member_id
+            .filter(|id| !id.is_empty())
+            .map(|id| String::from(&*id)),
         epoch: response.member_epoch,
         interval: Duration::from_millis(response.heartbeat_interval_ms.max(0) as u64),
         assignment,
