@@ -169,12 +169,15 @@ impl<'a> Frames<'a> {
         };
         let len = frame::frame_len(prefix, self.limits.frame_bytes_max)?;
         self.expects_large = len > BEGINNING_BYTES;
-        if self.rest.len() >= len {
+        if self.rest.len() > len {
             let frame = self.rest.slice(0..len);
-            self.rest = self.rest.slice(len..self.rest.len());
+            self.rest.advance(len);
             return Ok(Some(Frame::Shared(frame)));
         }
         let early = std::mem::replace(&mut self.rest, Chunk::empty());
+        if early.len() == len {
+            return Ok(Some(Frame::Shared(early)));
+        }
         self.large(len, &early).await.map(Some)
     }
 
@@ -199,7 +202,7 @@ impl<'a> Frames<'a> {
             let take = self.rest.len().min(PREFIX_LEN - have);
             prefix[have..have + take].copy_from_slice(&self.rest[..take]);
             have += take;
-            self.rest = self.rest.slice(take..self.rest.len());
+            self.rest.advance(take);
         }
         Ok(Some(prefix))
     }

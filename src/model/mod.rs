@@ -49,9 +49,9 @@ impl PartitionId {
     /// spreads over the whole machine; the topic's id decides where it begins.
     pub fn owner_core(self, cores: usize) -> CoreId {
         assert!(cores > 0, "a broker has at least one core");
-        let index = u128::from(self.index.unsigned_abs());
-        let spread = self.topic_id.as_u128() % cores as u128 + index;
-        (spread % cores as u128) as CoreId
+        let first = (self.topic_id.as_u128() % cores as u128) as u64;
+        let spread = first + u64::from(self.index.unsigned_abs());
+        (spread % cores as u64) as CoreId
     }
 }
 

@@ -38,17 +38,18 @@ impl Owned {
         partition: PartitionId,
         act: impl FnOnce(&mut Coordinator, &dyn Topics, TimestampMs) -> Turn,
     ) {
-        self.settle_group(partition);
-        self.act_settled(partition, act);
+        let now_ms = self.core.now_ms();
+        self.settle_group(partition, now_ms);
+        self.act_settled(partition, now_ms, act);
     }
 
     /// [`Owned::act`] right after [`Owned::settle_group`].
     pub(super) fn act_settled(
         &self,
         partition: PartitionId,
+        now_ms: TimestampMs,
         act: impl FnOnce(&mut Coordinator, &dyn Topics, TimestampMs) -> Turn,
     ) {
-        let now_ms = self.core.now_ms();
         let image = self.state.borrow().image.clone();
         let mut hosted = self.groups.hosted.borrow_mut();
         let Some(coordinator) = hosted.ready(partition) else {
@@ -60,8 +61,7 @@ impl Owned {
 
     /// Tells a coordinator what has become of what it appended. Before anything else is asked of
     /// it: nothing may be planned on what the log does not have.
-    pub(super) fn settle_group(&self, partition: PartitionId) {
-        let now_ms = self.core.now_ms();
+    pub(super) fn settle_group(&self, partition: PartitionId, now_ms: TimestampMs) {
         let mut hosted = self.groups.hosted.borrow_mut();
         let Some(coordinator) = hosted.ready(partition) else {
             return;

@@ -200,12 +200,13 @@ impl Owned {
     /// # Errors
     /// What to wait for by [`Owned::await_answer`], if it has not answered at once.
     fn ask_group(&self, partition: PartitionId, call: Call) -> Result<Said, Ticket> {
-        self.settle_group(partition);
+        let now_ms = self.core.now_ms();
+        self.settle_group(partition, now_ms);
         let ticket = match self.groups.hosted.borrow_mut().ask(partition) {
             Ok(ticket) => ticket,
             Err(error) => return Ok(Err(error)),
         };
-        self.act_settled(partition, |coordinator, topics, now_ms| {
+        self.act_settled(partition, now_ms, |coordinator, topics, now_ms| {
             coordinator.call(ticket, call, topics, now_ms)
         });
         let asked = self.groups.hosted.borrow_mut().asked.take();

@@ -32,7 +32,7 @@ impl Owned {
             self.groups.moved.news.notified().await;
             let moved = self.groups.moved.partitions.take();
             for partition in moved {
-                self.settle_group(partition);
+                self.settle_group(partition, self.core.now_ms());
                 self.core.breathe().await;
             }
         }
@@ -118,7 +118,7 @@ impl Owned {
         let deleted = changes.topics_deleted.values();
         for partition in deleted.clone().flat_map(|topic| &topic.partitions) {
             // Who waits for it is told to look for another coordinator.
-            self.settle_group(*partition);
+            self.settle_group(*partition, self.core.now_ms());
             self.groups.hosted.borrow_mut().hosts.remove(partition);
         }
         let names: HashSet<Arc<str>> = deleted.map(|topic| topic.name.clone()).collect();

@@ -185,6 +185,14 @@ impl Chunk {
         }
     }
 
+    /// Leaves the beginning away.
+    ///
+    /// # Panics
+    /// When there is less.
+    pub fn advance(&mut self, count: usize) {
+        self.bytes = NonNull::from(&self[count..]);
+    }
+
     /// Whether direct I/O can take it: address and length are multiples of 4096.
     pub fn is_aligned(&self) -> bool {
         self.as_ptr().addr().is_multiple_of(PAGE_BYTES) && self.len().is_multiple_of(PAGE_BYTES)

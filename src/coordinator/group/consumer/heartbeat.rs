@@ -94,7 +94,7 @@ pub fn check(
     assignors: &[Assignor],
 ) -> Result<(), Refused> {
     let invalid = |message: &str| Err(refused(ErrorCode::InvalidRequest, message.to_owned()));
-    let is_blank = |text: &str| text.trim().is_empty();
+    let is_blank = |text: &str| text.chars().all(char::is_whitespace);
     if is_blank(group) {
         return invalid("GroupId can't be empty.");
     }
