@@ -6,6 +6,7 @@
 //! reading, and so, through the socket, does the client. When the reader meets the end, what waits
 //! is dropped, as Kafka does.
 
+use std::cell::Cell;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -94,6 +95,7 @@ async fn read_requests(
     let start = |early: &[u8]| placement::start_of_frame(cx, early);
     let mut frames = Frames::new(cx.core.clone(), conn.clone(), budget, limits, &start);
     let mut peer = Peer::new(conn.peer());
+    let syncs = Syncs::default();
     let mut unseen = 0;
     while let Some(frame) = frames.next().await? {
         unseen += frame.len() + REQUEST_WORK;
@@ -105,6 +107,9 @@ async fn read_requests(
         let request = parse(frame, *listener, &mut peer)?;
         let started = match request.api {
             ApiKey::Fetch => in_turn(cx, request),
+            // Begun now it would be told that the rebalance goes on, which the sync is to end.
+            ApiKey::OffsetCommit if syncs.any() => in_turn(cx, request),
+            ApiKey::SyncGroup => syncs.count(dispatch::start(cx, request).await?),
             _ => dispatch::start(cx, request).await?,
         };
         if !responses.send(started, frames.is_drained()).await? {
@@ -130,6 +135,30 @@ fn in_turn(cx: &Rc<Context>, mut request: Request) -> Started {
             Started::Later(response) => response.await,
         }
     }))
+}
+
+/// The requests of a connection that wait for the assignment of their group.
+#[derive(Default)]
+struct Syncs(Rc<Cell<usize>>);
+
+impl Syncs {
+    fn any(&self) -> bool {
+        self.0.get() > 0
+    }
+
+    /// Counts one until its response is there.
+    fn count(&self, started: Started) -> Started {
+        let Started::Later(response) = started else {
+            return started;
+        };
+        let syncs = self.0.clone();
+        syncs.set(syncs.get() + 1);
+        Started::Later(Box::pin(async move {
+            let response = response.await;
+            syncs.set(syncs.get() - 1);
+            response
+        }))
+    }
 }
 
 fn receive_limits(cx: &Context) -> ReceiveLimits {
