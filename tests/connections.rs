@@ -8,10 +8,21 @@ use std::time::{Duration, Instant};
 
 use broker_process::Broker;
 use broker_process::wire::{Wire, fetch_request, frame};
-use kafka_protocol::messages::ApiVersionsRequest;
+use kafka_protocol::messages::join_group_request::JoinGroupRequestProtocol;
+use kafka_protocol::messages::offset_commit_request::{
+    OffsetCommitRequestPartition, OffsetCommitRequestTopic,
+};
+use kafka_protocol::messages::sync_group_request::SyncGroupRequestAssignment;
+use kafka_protocol::messages::{
+    ApiVersionsRequest, FindCoordinatorRequest, GroupId, HeartbeatRequest, JoinGroupRequest,
+    JoinGroupResponse, OffsetCommitRequest, SyncGroupRequest, TopicName,
+};
+use kafka_protocol::protocol::StrBytes;
 
 /// Long enough for a broker that would answer to have answered.
 const SILENCE: Duration = Duration::from_millis(700);
+/// Kafka's code of it.
+const UNKNOWN_MEMBER_ID: i16 = 25;
 
 #[test]
 fn an_address_over_its_bound_is_closed_until_a_connection_ends() {
@@ -66,6 +77,102 @@ fn answers(wire: &mut Wire, count: i32) -> Vec<i32> {
         i32::from_be_bytes(answer[..4].try_into().expect("four bytes"))
     };
     (0..count).map(&mut answer).collect()
+}
+
+/// Kafka takes nothing more from a connection before it has answered, so a member may commit right
+/// behind the sync that gives it its partitions.
+#[test]
+fn a_commit_waits_for_the_sync_before_it() {
+    let broker = Broker::start(&["--set", "group.initial.rebalance.delay.ms=0"]);
+    if !broker.is_ours() {
+        return;
+    }
+    let (mut leader, mut follower) = (answered(&broker), answered(&broker));
+    leader.create_topic("t", 1, &[]).expect("a topic");
+    await_coordinator(&mut leader);
+    let first = join(&mut leader, "");
+    follower.send(&join_request(""), 3).expect("sent");
+    // Only while a rebalance is prepared is there something for the leader to join.
+    std::thread::sleep(SILENCE);
+    let leading = join(&mut leader, &first.member_id);
+    let member = follower.receive::<JoinGroupRequest>(3).expect("joined");
+    assert_eq!((leading.generation_id, member.generation_id), (2, 2));
+
+    follower.send(&sync_request(&member, &[]), 2).expect("sent");
+    follower.send(&commit_request(&member), 6).expect("sent");
+    std::thread::sleep(SILENCE);
+    let ids = [&leading.member_id, &member.member_id];
+    let synced = leader
+        .ask(&sync_request(&leading, &ids), 2)
+        .expect("synced");
+    assert_eq!(synced.error_code, 0);
+    let synced = follower.receive::<SyncGroupRequest>(2).expect("synced");
+    assert_eq!(
+        (synced.error_code, &synced.assignment[..]),
+        (0, &b"part"[..])
+    );
+    let committed = follower
+        .receive::<OffsetCommitRequest>(6)
+        .expect("committed");
+    assert_eq!(committed.topics[0].partitions[0].error_code, 0);
+}
+
+/// Its topic is made when it is asked for first, and then loaded.
+fn await_coordinator(wire: &mut Wire) {
+    let begun = Instant::now();
+    let asked = FindCoordinatorRequest::default().with_key("g".into());
+    let beat = HeartbeatRequest::default().with_group_id(GroupId("g".into()));
+    let there = |wire: &mut Wire| {
+        let found = wire.ask(&asked, 2).expect("an answer").error_code;
+        let beaten = wire.ask(&beat, 2).expect("an answer").error_code;
+        (found, beaten) == (0, UNKNOWN_MEMBER_ID)
+    };
+    while !there(wire) {
+        assert!(begun.elapsed() < Duration::from_secs(30), "no coordinator");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn join(wire: &mut Wire, member_id: &str) -> JoinGroupResponse {
+    let joined = wire.ask(&join_request(member_id), 3).expect("joined");
+    assert_eq!(joined.error_code, 0);
+    joined
+}
+
+fn join_request(member_id: &str) -> JoinGroupRequest {
+    let protocol = JoinGroupRequestProtocol::default().with_name("p".into());
+    JoinGroupRequest::default()
+        .with_group_id(GroupId("g".into()))
+        .with_session_timeout_ms(30_000)
+        .with_rebalance_timeout_ms(30_000)
+        .with_member_id(member_id.to_owned().into())
+        .with_protocol_type("test".into())
+        .with_protocols(vec![protocol])
+}
+
+fn sync_request(joined: &JoinGroupResponse, members: &[&StrBytes]) -> SyncGroupRequest {
+    let assignments = members.iter().map(|member_id| {
+        SyncGroupRequestAssignment::default()
+            .with_member_id((*member_id).clone())
+            .with_assignment("part".into())
+    });
+    SyncGroupRequest::default()
+        .with_group_id(GroupId("g".into()))
+        .with_generation_id(joined.generation_id)
+        .with_member_id(joined.member_id.clone())
+        .with_assignments(assignments.collect())
+}
+
+fn commit_request(joined: &JoinGroupResponse) -> OffsetCommitRequest {
+    let partition = OffsetCommitRequestPartition::default().with_committed_offset(7);
+    let topic = OffsetCommitRequestTopic::default()
+        .with_name(TopicName("t".into()))
+        .with_partitions(vec![partition]);
+    OffsetCommitRequest::default()
+        .with_group_id(GroupId("g".into()))
+        .with_generation_id_or_member_epoch(joined.generation_id)
+        .with_member_id(joined.member_id.clone())
+        .with_topics(vec![topic])
 }
 
 #[test]
