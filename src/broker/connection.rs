@@ -32,6 +32,9 @@ const WORK_UNSEEN_MAX: usize = 64 << 10;
 /// What a request costs besides its bytes, in bytes.
 const REQUEST_WORK: usize = 1 << 10;
 
+/// A client id up to this length is kept between requests; a connection that waits is to be small.
+const KEPT_ID_BYTES_MAX: usize = 256;
+
 /// Why a connection ended, other than by the client's wish.
 #[derive(Debug, thiserror::Error)]
 enum Ended {
@@ -201,6 +204,9 @@ impl Peer {
     }
 
     fn named(&mut self, client_id: &str) -> Arc<str> {
+        if client_id.len() > KEPT_ID_BYTES_MAX {
+            return client_id.into();
+        }
         if *self.client_id != *client_id {
             self.client_id = client_id.into();
         }
