@@ -84,7 +84,8 @@ pub enum MigrationPolicy {
 pub const NEW_MEMBER_JOIN_TIMEOUT_MS: i64 = 5 * 60 * 1000;
 
 /// What the members of one group may say of themselves, all together: names, subscriptions, what
-/// they offer, and the topics that their regular expressions stand for. Who would say more is refused with `GROUP_MAX_SIZE_REACHED`.
+/// they offer, and the topics that their regular expressions stand for. Who would say more is
+/// refused with `GROUP_MAX_SIZE_REACHED`.
 ///
 /// Kafka bounds each JoinGroup by the size of a request and their number by `group.max.size`, which
 /// is without bound unless it is set. A classic group's record has what was said for the chosen

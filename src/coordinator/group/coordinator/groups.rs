@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::kinds::Group;
 
 /// Every heartbeat looks its group up, mostly in a processor whose caches are cold: a map that is
-/// ordered itself would compare, and fetch, some ten names each time.
+/// ordered itself would compare, and fetch, one name after the other.
 #[derive(Debug, Default)]
 pub(super) struct Groups {
     by_name: HashMap<Arc<str>, Group, foldhash::fast::RandomState>,
