@@ -99,6 +99,7 @@ async fn read_requests(
     let mut frames = Frames::new(cx.core.clone(), conn.clone(), budget, limits, &start);
     let mut peer = Peer::new(conn.peer());
     let syncs = Syncs::default();
+    let mut heartbeats = Heartbeats::default();
     let mut unseen = 0;
     while let Some(frame) = frames.next().await? {
         unseen += frame.len() + REQUEST_WORK;
@@ -108,6 +109,7 @@ async fn read_requests(
         }
         place.on_use();
         let request = parse(frame, *listener, &mut peer)?;
+        conn.set_quiet(heartbeats.are_all(request.api));
         let started = match request.api {
             ApiKey::Fetch => in_turn(cx, request),
             // Begun now it would be told that the rebalance goes on, which the sync is to end.
@@ -138,6 +140,23 @@ fn in_turn(cx: &Rc<Context>, mut request: Request) -> Started {
             Started::Later(response) => response.await,
         }
     }))
+}
+
+/// Whether a connection is for heartbeats only, at least for now: nobody waits for their answers.
+#[derive(Default)]
+struct Heartbeats {
+    in_a_row: usize,
+}
+
+impl Heartbeats {
+    /// Takes a request in; whether it and the one before are heartbeats.
+    fn are_all(&mut self, api: ApiKey) -> bool {
+        self.in_a_row = match api {
+            ApiKey::Heartbeat | ApiKey::ConsumerGroupHeartbeat => self.in_a_row + 1,
+            _ => 0,
+        };
+        self.in_a_row > 1
+    }
 }
 
 /// The requests of a connection that wait for the assignment of their group.

@@ -68,7 +68,10 @@ impl Rounds {
 /// Drives the core for as long as it lives.
 pub(super) async fn drive(core: Core) {
     let Inner {
-        rounds, sleepers, ..
+        rounds,
+        sleepers,
+        sockets,
+        ..
     } = &*core.inner;
     let (mut last_visit, mut last_asked) = (Instant::now(), Instant::now());
     loop {
@@ -80,7 +83,8 @@ pub(super) async fn drive(core: Core) {
                 false => VISIT_SELDOM,
             };
         let awaited = rounds.is_awaited();
-        let busy = sleepers.wake_due(now) || awaited || !alone;
+        let woken = sleepers.wake_due(now) | sockets.take_quiet(now);
+        let busy = woken || awaited || !alone;
         if visit_at <= now {
             round(&core.inner, true);
             visit().await;
@@ -92,7 +96,8 @@ pub(super) async fn drive(core: Core) {
             }
             round(&core.inner, ask);
         } else {
-            let until = sleepers.next().map_or(visit_at, |due| due.min(visit_at));
+            let dues = [sleepers.next(), sockets.quiet_due()];
+            let until = dues.into_iter().flatten().fold(visit_at, Instant::min);
             let slept = sleep(&core.inner, until - now).await;
             let woken = core.inner.last_turn.get();
             match slept {

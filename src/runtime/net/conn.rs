@@ -7,6 +7,7 @@ use super::receive_area::ReceiveArea;
 use super::send::{Slice, send_all, send_at_once};
 use crate::sys::arena::{Chunk, ChunkMut};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use std::cell::Cell;
 use std::future::poll_fn;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -28,6 +29,7 @@ struct Inner {
     registered: Registered,
     stream: TcpStream,
     peer: SocketAddr,
+    quiet: Cell<bool>,
 }
 
 /// Connects to a listening peer.
@@ -63,6 +65,7 @@ impl Conn {
             registered: core.inner.sockets.register(&stream)?,
             stream,
             peer,
+            quiet: Cell::new(false),
         };
         Ok(Self {
             inner: Rc::new(inner),
@@ -140,6 +143,14 @@ impl Conn {
     /// Those of `send(2)`: the connection is over.
     pub fn send_at_once(&self, slices: Vec<Slice>) -> io::Result<Vec<Slice>> {
         send_at_once(self, slices)
+    }
+
+    /// Whether what the peer says is heard up to 2 ms late while many others speak: for peers that
+    /// speak seldom and on whom nobody waits. Some system calls where it is a change.
+    pub fn set_quiet(&self, quiet: bool) {
+        if self.inner.quiet.replace(quiet) != quiet {
+            self.with_socket(|socket| self.inner.registered.set_quiet(socket, quiet));
+        }
     }
 
     /// Ends both directions; whoever receives gets the end, whoever sends an error.

@@ -4,6 +4,7 @@ mod cold;
 mod conn;
 mod fetch_path;
 mod listener;
+mod quiet;
 mod readiness;
 mod receive_area;
 mod send;

@@ -3,6 +3,8 @@
 //! A socket is registered once. Whoever finds it empty or full leaves a waker and is woken by the
 //! next edge; nothing is armed again and nothing is under way in the kernel, so a connection that
 //! waits costs nothing but its memory.
+//!
+//! Sockets on whose peers nobody waits are in a second set ([`Quiet`]), which is in the first.
 
 use rustix::event::Timespec;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
@@ -13,10 +15,17 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use super::quiet::{Quiet, TOKEN as QUIET_TOKEN};
 
 /// Edges taken by one call.
 const EVENTS_AT_ONCE: usize = 256;
+/// Which edges a socket makes.
+const EDGES: EventFlags = EventFlags::IN
+    .union(EventFlags::OUT)
+    .union(EventFlags::RDHUP)
+    .union(EventFlags::ET);
 
 /// The sockets of one core. Clones are the same set.
 #[derive(Clone)]
@@ -26,6 +35,7 @@ pub(in super::super) struct Readiness {
 
 struct Set {
     epoll: OwnedFd,
+    quiet: Quiet,
     sockets: RefCell<Sockets>,
     events: RefCell<Vec<Event>>,
 }
@@ -66,8 +76,10 @@ pub(in super::super) struct Registered {
 
 impl Readiness {
     pub(in super::super) fn new() -> io::Result<Self> {
+        let epoll = epoll::create(CreateFlags::CLOEXEC)?;
         let set = Set {
-            epoll: epoll::create(CreateFlags::CLOEXEC)?,
+            quiet: Quiet::new(&epoll)?,
+            epoll,
             sockets: RefCell::default(),
             events: RefCell::new(Vec::with_capacity(EVENTS_AT_ONCE)),
         };
@@ -84,17 +96,15 @@ impl Readiness {
             set: self.set.clone(),
             slot,
         };
-        let flags = EventFlags::IN | EventFlags::OUT | EventFlags::RDHUP | EventFlags::ET;
-        epoll::add(&self.set.epoll, socket, EventData::new_u64(token), flags)?;
+        epoll::add(&self.set.epoll, socket, EventData::new_u64(token), EDGES)?;
         Ok(registered)
     }
 
     /// Takes the edges that are there and wakes who waits for them; whether there were any.
     pub(in super::super) fn take_edges(&self) -> bool {
         let first = self.take_some(&Timespec::default());
-        let mut taken = first;
-        while taken == EVENTS_AT_ONCE {
-            taken = self.take_some(&Timespec::default());
+        if first == EVENTS_AT_ONCE {
+            self.take_all(&self.set.epoll);
         }
         first > 0
     }
@@ -108,24 +118,64 @@ impl Readiness {
         }
     }
 
+    /// When [`Self::take_quiet`] has something to do.
+    pub(in super::super) fn quiet_due(&self) -> Option<Instant> {
+        self.set.quiet.due()
+    }
+
+    /// Takes the edges of the quiet sockets if it is time to; whether there were any.
+    pub(in super::super) fn take_quiet(&self, now: Instant) -> bool {
+        if self.set.quiet.due().is_none_or(|due| due > now) {
+            return false;
+        }
+        let taken = self.take_all(&self.set.quiet);
+        self.set.quiet.taken(&self.set.epoll, now, taken);
+        taken > 0
+    }
+
+    /// One look at the loud sockets, and at the quiet ones if they ring.
     fn take_some(&self, wait: &Timespec) -> usize {
+        let (taken, quiet_rings) = self.take_from(&self.set.epoll, wait);
+        if quiet_rings {
+            let now = Instant::now();
+            let taken = self.take_all(&self.set.quiet);
+            self.set.quiet.rang(&self.set.epoll, now, taken);
+        }
+        taken
+    }
+
+    fn take_all(&self, epoll: impl AsFd) -> usize {
+        let mut all = 0;
+        loop {
+            let (taken, _) = self.take_from(&epoll, &Timespec::default());
+            all += taken;
+            if taken < EVENTS_AT_ONCE {
+                return all;
+            }
+        }
+    }
+
+    /// Takes at most [`EVENTS_AT_ONCE`]; how many, and whether the quiet set is among them.
+    fn take_from(&self, epoll: impl AsFd, wait: &Timespec) -> (usize, bool) {
         let mut events = self.set.events.borrow_mut();
         events.clear();
         let buffer = rustix::buffer::spare_capacity(&mut *events);
-        let taken = match epoll::wait(&self.set.epoll, buffer, Some(wait)) {
+        let taken = match epoll::wait(epoll, buffer, Some(wait)) {
             Ok(taken) => taken,
             // What is there is there in the next round too.
             Err(Errno::INTR) => 0,
             Err(error) => panic!("a set of sockets that worked at the start fails: {error}"),
         };
+        let mut quiet_rings = false;
         for event in events.iter() {
+            quiet_rings |= event.data.u64() == QUIET_TOKEN;
             let woken = self.set.sockets.borrow().on_event(event);
             // Nothing is borrowed while wakers run.
             for waker in woken.into_iter().flatten() {
                 waker.wake();
             }
         }
-        taken
+        (taken, quiet_rings)
     }
 }
 
@@ -147,7 +197,12 @@ impl Sockets {
         place.edges = Edges::default();
         place.edges.readable.set(true);
         place.edges.writable.set(true);
-        (slot, u64::from(place.generation) << 32 | u64::from(slot))
+        (slot, self.token(slot))
+    }
+
+    fn token(&self, slot: u32) -> u64 {
+        let generation = self.slots[slot as usize].generation;
+        u64::from(generation) << 32 | u64::from(slot)
     }
 
     /// Takes an edge in; who waits for it.
@@ -250,6 +305,24 @@ impl Registered {
         mut call: impl FnMut() -> io::Result<T>,
     ) -> Poll<io::Result<T>> {
         self.poll_call(Direction::Writing, cx, &mut call)
+    }
+
+    /// Whether its edges may come late, together with those of others (see [`Quiet`]). Where the
+    /// kernel refuses, all stays as it was.
+    pub(super) fn set_quiet(&self, socket: impl AsFd, quiet: bool) {
+        let (from, to) = match quiet {
+            true => (self.set.epoll.as_fd(), self.set.quiet.as_fd()),
+            false => (self.set.quiet.as_fd(), self.set.epoll.as_fd()),
+        };
+        // In both for a moment, so that nothing is missed; an edge that comes twice does no harm.
+        let data = EventData::new_u64(self.token());
+        if epoll::add(to, &socket, data, EDGES).is_ok() {
+            epoll::delete(from, socket).expect("it was there");
+        }
+    }
+
+    fn token(&self) -> u64 {
+        self.set.sockets.borrow().token(self.slot)
     }
 
     /// Waits for the end of a connect.

@@ -417,3 +417,56 @@ fn nothing_is_held_back_for_an_empty_slice() {
         assert!(began.elapsed() < Duration::from_millis(200));
     });
 }
+
+#[test]
+fn quiet_connections_miss_nothing() {
+    const CLIENTS: usize = 40;
+    const QUESTIONS: usize = 100;
+    on_a_core(FetchPath::Copy, |core| async move {
+        let listener = listen(&core);
+        let address = listener.local_addr();
+        let client = thread::spawn(move || {
+            let connected = |_| TcpStream::connect(address).expect("connected");
+            let mut streams: Vec<TcpStream> = (0..CLIENTS).map(connected).collect();
+            for question in 0..QUESTIONS {
+                // One alone, some of them, or all at once.
+                let asked = [1, 7, CLIENTS][question % 3];
+                for stream in &mut streams[..asked] {
+                    stream.write_all(&[question as u8]).expect("sent");
+                }
+                for stream in &mut streams[..asked] {
+                    let mut answer = [0];
+                    stream.set_read_timeout(Some(STALL_MAX)).expect("set");
+                    stream.read_exact(&mut answer).expect("answered");
+                    assert_eq!(answer[0], question as u8);
+                }
+            }
+        });
+        for number in 0..CLIENTS {
+            let (conn, _) = listener.accept().await;
+            core.spawn(echo_now_quiet_now_loud(core.clone(), conn, number));
+        }
+        while !client.is_finished() {
+            core.sleep(Duration::from_millis(5)).await;
+        }
+        client.join().expect("no panic");
+    });
+}
+
+/// Most are quiet; some change at every question, before they answer it.
+async fn echo_now_quiet_now_loud(core: Core, conn: Conn, number: usize) {
+    let mut answered = 0;
+    conn.set_quiet(true);
+    loop {
+        let chunk = conn.receive(core.receive_area()).await.expect("received");
+        if chunk.is_empty() {
+            return;
+        }
+        answered += 1;
+        if number.is_multiple_of(4) {
+            conn.set_quiet(answered & 1 == 0);
+        }
+        let slices = vec![Slice::Chunk(chunk)];
+        conn.send(slices, STALL_MAX).await.expect("sent");
+    }
+}
