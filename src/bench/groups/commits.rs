@@ -16,6 +16,9 @@ use crate::client::Cluster;
 use crate::protocol::error_code::ErrorCode;
 use crate::protocol::message::offset_commit::{OffsetCommitRequest, OffsetCommitResponse};
 
+/// A coordinator that is still loading is asked again so much later.
+const LOADING_PAUSE_US: u64 = 100_000;
+
 /// Commits until the time is over or every group has had its rounds.
 ///
 /// Topic and groups stay if they shall be asked later (`keep`).
@@ -175,6 +178,11 @@ impl Actor for Committer {
         let asked = answer.asked;
         match commit_code(&answer.decode::<OffsetCommitResponse>()?) {
             ErrorCode::None => {}
+            // Kafka loads a partition of offsets after it has named its coordinator.
+            ErrorCode::CoordinatorLoadInProgress => {
+                self.next_us = Some(now_us + LOADING_PAUSE_US);
+                return Ok(());
+            }
             code => {
                 return Err(BenchError::Group {
                     doing: "commit offsets",
