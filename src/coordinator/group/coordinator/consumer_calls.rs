@@ -140,10 +140,7 @@ impl Coordinator {
         live.put_off_session(&told.member_id, session_timeout_ms, &mut cx);
         let is_settled = live.last_write <= settled;
         let answer = self.told(id, told);
-        match is_settled {
-            true => turn.answers.push((ticket, answer)),
-            false => self.answer_in_turn(ticket, answer, turn),
-        }
+        self.answer_if_settled(is_settled, ticket, answer, turn);
         true
     }
 

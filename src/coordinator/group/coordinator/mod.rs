@@ -428,6 +428,17 @@ impl Coordinator {
             Some(Group::Consumer(live)) => live.last_write <= self.settled,
             _ => false,
         };
+        self.answer_if_settled(is_settled, ticket, answer, turn);
+    }
+
+    /// Answers at once what is on the disk as it is told, else in its turn.
+    fn answer_if_settled(
+        &mut self,
+        is_settled: bool,
+        ticket: Ticket,
+        answer: Answer,
+        turn: &mut Turn,
+    ) {
         match is_settled {
             true => turn.answers.push((ticket, answer)),
             false => self.answer_in_turn(ticket, answer, turn),
