@@ -195,8 +195,12 @@ impl Core {
         name: u32,
         mut future: F,
     ) -> impl Future<Output = Option<T>> + use<T, F> {
-        let core = self.inner.clone();
-        poll_fn(move |cx| core.watch_poll(name, Pin::new(&mut future), cx))
+        // glommio keeps tasks that have not ended for ever; the core shall not stay with them.
+        let core = Rc::downgrade(&self.inner);
+        poll_fn(move |cx| match core.upgrade() {
+            Some(core) => core.watch_poll(name, Pin::new(&mut future), cx),
+            None => Poll::Ready(None),
+        })
     }
 }
 

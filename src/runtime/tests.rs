@@ -124,8 +124,8 @@ fn memory_and_descriptors_come_back_when_a_core_ends() {
     for _ in 0..10 {
         on_a_core(|core| async move { core.turn().await });
     }
-    // glommio leaks one eventfd for each executor, and other tests open files beside us.
-    assert!(count() < before + 60, "{} then {}", before, count());
+    // glommio leaks two eventfds for each executor, and other tests open files beside us.
+    assert!(count() < before + 50, "{} then {}", before, count());
 }
 
 #[test]
