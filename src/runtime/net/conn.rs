@@ -148,8 +148,13 @@ impl Conn {
     /// Whether what the peer says is heard up to 2 ms late while many others speak: for peers that
     /// speak seldom and on whom nobody waits. Some system calls where it is a change.
     pub fn set_quiet(&self, quiet: bool) {
-        if self.inner.quiet.replace(quiet) != quiet {
-            self.with_socket(|socket| self.inner.registered.set_quiet(socket, quiet));
+        let Inner {
+            registered,
+            quiet: known,
+            ..
+        } = &*self.inner;
+        if known.get() != quiet && self.with_socket(|socket| registered.set_quiet(socket, quiet)) {
+            known.set(quiet);
         }
     }
 

@@ -103,8 +103,10 @@ impl Readiness {
     /// Takes the edges that are there and wakes who waits for them; whether there were any.
     pub(in super::super) fn take_edges(&self) -> bool {
         let first = self.take_some(&Timespec::default());
-        if first == EVENTS_AT_ONCE {
-            self.take_all(&self.set.epoll);
+        let mut taken = first;
+        // The quiet ones may ring behind all of them, and ring once.
+        while taken == EVENTS_AT_ONCE {
+            taken = self.take_some(&Timespec::default());
         }
         first > 0
     }
@@ -128,7 +130,7 @@ impl Readiness {
         if self.set.quiet.due().is_none_or(|due| due > now) {
             return false;
         }
-        let taken = self.take_all(&self.set.quiet);
+        let taken = self.take_all_quiet();
         self.set.quiet.taken(&self.set.epoll, now, taken);
         taken > 0
     }
@@ -138,16 +140,16 @@ impl Readiness {
         let (taken, quiet_rings) = self.take_from(&self.set.epoll, wait);
         if quiet_rings {
             let now = Instant::now();
-            let taken = self.take_all(&self.set.quiet);
+            let taken = self.take_all_quiet();
             self.set.quiet.rang(&self.set.epoll, now, taken);
         }
         taken
     }
 
-    fn take_all(&self, epoll: impl AsFd) -> usize {
+    fn take_all_quiet(&self) -> usize {
         let mut all = 0;
         loop {
-            let (taken, _) = self.take_from(&epoll, &Timespec::default());
+            let (taken, _) = self.take_from(&self.set.quiet, &Timespec::default());
             all += taken;
             if taken < EVENTS_AT_ONCE {
                 return all;
@@ -307,18 +309,20 @@ impl Registered {
         self.poll_call(Direction::Writing, cx, &mut call)
     }
 
-    /// Whether its edges may come late, together with those of others (see [`Quiet`]). Where the
-    /// kernel refuses, all stays as it was.
-    pub(super) fn set_quiet(&self, socket: impl AsFd, quiet: bool) {
+    /// Whether its edges may come late, together with those of others (see [`Quiet`]). `false`:
+    /// the kernel refuses, and all stays as it was.
+    pub(super) fn set_quiet(&self, socket: impl AsFd, quiet: bool) -> bool {
         let (from, to) = match quiet {
             true => (self.set.epoll.as_fd(), self.set.quiet.as_fd()),
             false => (self.set.quiet.as_fd(), self.set.epoll.as_fd()),
         };
         // In both for a moment, so that nothing is missed; an edge that comes twice does no harm.
         let data = EventData::new_u64(self.token());
-        if epoll::add(to, &socket, data, EDGES).is_ok() {
+        let moved = epoll::add(to, &socket, data, EDGES).is_ok();
+        if moved {
             epoll::delete(from, socket).expect("it was there");
         }
+        moved
     }
 
     fn token(&self) -> u64 {
@@ -376,5 +380,41 @@ impl Drop for Registered {
         // The kernel forgets the socket when it is closed.
         let left = self.set.sockets.borrow_mut().remove(self.slot);
         drop(left);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::thread::raise_descriptor_limit;
+    use std::io::Write;
+    use std::os::unix::net::UnixStream;
+
+    /// A registered socket of which every edge was taken, and its peer.
+    fn pair(sockets: &Readiness, quiet: bool) -> (Registered, UnixStream, UnixStream) {
+        let (peer, socket) = UnixStream::pair().expect("a pair");
+        let registered = sockets.register(&socket).expect("registered");
+        assert!(!quiet || registered.set_quiet(&socket, true));
+        sockets.take_edges();
+        registered.edges(|edges| edges.readable.set(false));
+        (registered, socket, peer)
+    }
+
+    #[test]
+    fn the_quiet_are_heard_behind_many_loud_ones() {
+        raise_descriptor_limit().expect("room for sockets");
+        let sockets = Readiness::new().expect("a set");
+        let loud: Vec<_> = (0..2 * EVENTS_AT_ONCE)
+            .map(|_| pair(&sockets, false))
+            .collect();
+        let mut quiet = pair(&sockets, true);
+        for (_, _, peer) in &loud {
+            (&*peer).write_all(b"x").expect("said");
+        }
+        quiet.2.write_all(b"x").expect("said");
+        sockets.take_edges();
+        for (registered, ..) in loud.iter().chain([&quiet]) {
+            assert!(registered.edges(|edges| edges.readable.get()));
+        }
     }
 }
